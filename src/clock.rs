@@ -1,0 +1,38 @@
+//! The only reader of clocks. Everything else is handed a [`Now`] or asks a [`Clock`] it was given.
+
+#![expect(clippy::disallowed_methods, reason = "this module is the one reader of clocks")]
+
+use crate::model::time::{Mono, Now};
+use std::time::Instant;
+
+/// A monotonic clock with an origin, paired with the wall clock. Copies share the origin.
+#[derive(Debug, Clone, Copy)]
+pub struct Clock {
+    origin: Instant,
+}
+
+impl Clock {
+    /// Starts a clock: its monotonic time is zero now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self { origin: Instant::now() }
+    }
+
+    /// Reads both clocks.
+    #[must_use]
+    pub fn now(&self) -> Now {
+        Now { mono: self.mono(), wall: chrono::Utc::now() }
+    }
+
+    /// Reads the monotonic clock only.
+    #[must_use]
+    pub fn mono(&self) -> Mono {
+        Mono(self.origin.elapsed())
+    }
+
+    /// The instant to sleep until for a deadline on this clock, for [`tokio::time::sleep_until`].
+    #[must_use]
+    pub fn instant(&self, at: Mono) -> tokio::time::Instant {
+        tokio::time::Instant::from_std(self.origin + at.0)
+    }
+}

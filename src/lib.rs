@@ -1,0 +1,4 @@
+//! gatewatch watches the gateways of a NATS supercluster.
+
+pub mod clock;
+pub mod model;
