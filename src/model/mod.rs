@@ -2,5 +2,12 @@
 //!
 //! Owns no behaviour beyond construction and naming; does no IO, reads no clock and knows no byte format.
 
+pub mod ask;
+pub mod evidence;
 pub mod ids;
+pub mod incident;
+pub mod observation;
+pub mod snapshot;
+pub mod states;
 pub mod time;
+pub mod transition;

@@ -1,0 +1,249 @@
+//! What a person is told of: one incident per root cause.
+
+use super::evidence::Evidence;
+use super::ids::{ClusterName, Link, ServerKey, ServerLink};
+use super::states::{Departure, tokens};
+use chrono::{DateTime, Utc};
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Id of an incident: a ULID, so ids sort by the time of opening. Derived from what happened, not from chance.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct IncidentId(Arc<str>);
+
+impl IncidentId {
+    /// The id as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<&str> for IncidentId {
+    fn from(text: &str) -> Self {
+        Self(Arc::from(text))
+    }
+}
+
+impl fmt::Display for IncidentId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Kinds of incident, in order of precedence: the first that explains what is seen is told, the rest is listed inside it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum IncidentKind {
+    /// We are blind in a cluster, and say nothing else about it.
+    VantageLost,
+    /// No server of a cluster is left.
+    ClusterOffline,
+    /// A cluster is alive but cut off from every other one.
+    ClusterIsolated,
+    /// A pair of clusters is cut, in both directions or in one.
+    GatewayDown,
+    /// Some servers are cut off from a remote cluster.
+    GatewayDegraded,
+    /// A server is silent while its cluster is heard.
+    ServerLost,
+}
+
+/// How urgent an incident is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Severity {
+    /// Worth knowing.
+    Info,
+    /// Look at it soon: part of the traffic is lost, or redundancy is.
+    Warning,
+    /// Wake somebody: clusters are cut off from each other.
+    Critical,
+}
+
+tokens!(IncidentKind {
+    Self::VantageLost => "vantage_lost", Self::ClusterOffline => "cluster_offline", Self::ClusterIsolated => "cluster_isolated",
+    Self::GatewayDown => "gateway_down", Self::GatewayDegraded => "gateway_degraded", Self::ServerLost => "server_lost",
+});
+tokens!(Severity { Self::Info => "info", Self::Warning => "warning", Self::Critical => "critical" });
+tokens!(Stage { Self::Opened => "opened", Self::Updated => "updated", Self::Resolved => "resolved" });
+tokens!(Confidence { Self::Proven => "proven", Self::Likely => "likely", Self::Possible => "possible" });
+tokens!(CauseKind {
+    Self::PlannedStop => "planned_stop", Self::Silent => "silent", Self::PacketsLost => "packets_lost",
+    Self::ConnectionsClosed => "connections_closed", Self::OwnView => "own_view", Self::Unknown => "unknown",
+});
+
+/// What an incident is about; growing and shrinking may change it, the id stays.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Subject {
+    /// A cluster, or our view of it.
+    Cluster(ClusterName),
+    /// A pair of clusters, in alphabetical order.
+    Pair(ClusterName, ClusterName),
+    /// One server.
+    Server(ServerKey),
+}
+
+/// Everything an incident touches. All lists are sorted.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Scope {
+    /// Clusters.
+    pub clusters: Vec<ClusterName>,
+    /// Directed links that are cut as a whole.
+    pub links: Vec<Link>,
+    /// Server links that are cut, also those of the links above.
+    pub server_links: Vec<ServerLink>,
+    /// Servers that are lost or stopped.
+    pub servers: Vec<ServerKey>,
+}
+
+/// Which way a cut pair is cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Direction {
+    /// Nothing crosses in either direction.
+    Both,
+    /// Only what this link's `from` sends is lost.
+    OneWay(Link),
+}
+
+/// Why it probably happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Cause {
+    /// The cause.
+    pub kind: CauseKind,
+    /// How sure that is.
+    pub confidence: Confidence,
+}
+
+/// Causes that evidence can tell apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum CauseKind {
+    /// The servers said that they shut down.
+    PlannedStop,
+    /// The servers fell silent without a word: crashed, killed or frozen.
+    Silent,
+    /// The servers still list the link while nothing crosses it: packets are dropped on the way.
+    PacketsLost,
+    /// The servers know that the link is gone: its connections were closed or refused.
+    ConnectionsClosed,
+    /// Our own connection broke, not theirs.
+    OwnView,
+    /// The evidence does not tell.
+    Unknown,
+}
+
+/// How sure a cause is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Confidence {
+    /// The evidence admits nothing else.
+    Proven,
+    /// Nothing else fits as well.
+    Likely,
+    /// It fits, as others would.
+    Possible,
+}
+
+/// What the servers themselves say of the cut server links, from their latest reports.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerView {
+    /// Cut server links whose server still lists them as up.
+    pub still_listed: Vec<ServerLink>,
+    /// Cut server links whose server knows that they are gone.
+    pub known_gone: Vec<ServerLink>,
+    /// When the last of `still_listed` will be noticed by its server at the latest: gateway PING every 15 s, two unanswered.
+    pub notice_by: Option<DateTime<Utc>>,
+}
+
+/// What the loss costs, as far as it can be measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Impact {
+    /// Messages per second that crossed the cut server links before the loss.
+    pub messages_per_second: Option<f64>,
+    /// Bytes per second that crossed the cut server links before the loss.
+    pub bytes_per_second: Option<f64>,
+    /// Client connections closed on the touched servers since shortly before the incident opened.
+    pub clients_disconnected: u64,
+}
+
+/// An incident, whole: each revision is a complete snapshot.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incident {
+    /// Id, the same from opening to resolution.
+    pub id: IncidentId,
+    /// Counts the published snapshots of this incident from 1.
+    pub revision: u32,
+    /// What kind it is now; growing and shrinking can change it.
+    pub kind: IncidentKind,
+    /// How urgent it is.
+    pub severity: Severity,
+    /// What it is about.
+    pub subject: Subject,
+    /// How a cluster went offline; set for that kind only.
+    pub departure: Option<Departure>,
+    /// Everything it touches.
+    pub scope: Scope,
+    /// When the first state behind it was confirmed.
+    pub began: DateTime<Utc>,
+    /// When it was opened.
+    pub opened: DateTime<Utc>,
+    /// When this revision was made.
+    pub updated: DateTime<Utc>,
+    /// When it was resolved.
+    pub resolved: Option<DateTime<Utc>>,
+    /// The incident that took this one in, when it was resolved for that reason.
+    pub merged_into: Option<IncidentId>,
+    /// Why it probably happened.
+    pub cause: Cause,
+    /// What it rests on, oldest first, bounded.
+    pub evidence: Vec<Evidence>,
+    /// What the servers themselves say.
+    pub server_view: ServerView,
+    /// What it costs.
+    pub impact: Impact,
+}
+
+impl Incident {
+    /// Which way the pair is cut; `None` when the incident is not about a whole pair or one whole direction of it.
+    #[must_use]
+    pub fn direction(&self) -> Option<Direction> {
+        match (&self.subject, self.scope.links.as_slice()) {
+            (Subject::Pair(..), [link]) => Some(Direction::OneWay(link.clone())),
+            (Subject::Pair(..), [_, _]) => Some(Direction::Both),
+            (Subject::Pair(..) | Subject::Cluster(_) | Subject::Server(_), _) => None,
+        }
+    }
+
+    /// How long it lasted until `now`, or until it was resolved.
+    #[must_use]
+    pub fn lasted(&self, now: DateTime<Utc>) -> Duration {
+        (self.resolved.unwrap_or(now) - self.began).to_std().unwrap_or_default()
+    }
+}
+
+/// What happened to an incident.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Stage {
+    /// It was opened.
+    Opened,
+    /// It grew, shrank or is better understood.
+    Updated,
+    /// The good state has lasted, or another incident took it in.
+    Resolved,
+}
+
+/// One published step of an incident.
+#[derive(Debug, Clone, PartialEq)]
+pub struct IncidentEvent {
+    /// What happened.
+    pub stage: Stage,
+    /// The incident as of now.
+    pub incident: Incident,
+}
+
+/// What outlives a restart of ours: read back at start, so that incidents go on under their id.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Memory {
+    /// Links that are expected to exist.
+    pub links: Vec<Link>,
+    /// Incidents that were open.
+    pub incidents: Vec<Incident>,
+}

@@ -1,0 +1,248 @@
+//! What was heard, decoded: one fact, who heard it, when.
+
+use super::ids::{ClusterName, ServerId, ServerName};
+use super::time::Mono;
+use chrono::{DateTime, Utc};
+
+/// One decoded fact, with the vantage that heard it and when.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Observation {
+    /// The cluster in which our connection heard it.
+    pub vantage: ClusterName,
+    /// When the message was taken off that connection.
+    pub at: Mono,
+    /// What it says.
+    pub fact: Fact,
+}
+
+/// What one message says.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Fact {
+    /// A server answered the beat of this number; heard at this vantage.
+    Beat {
+        /// The answering server.
+        server: ServerId,
+        /// The round the beat belongs to.
+        number: u64,
+    },
+    /// STATSZ: the server's statistics, with the gateways that it lists as up.
+    Stats(StatsReport),
+    /// GATEWAYZ: the server's gateway connections in both directions.
+    Gateways(GatewaysReport),
+    /// VARZ: the server's configuration.
+    Config(ConfigReport),
+    /// LAMEDUCK: the server leaves by plan.
+    Leaving(ServerIdentity),
+    /// SHUTDOWN: the server stops.
+    Stopped(ServerIdentity),
+    /// A server refused somebody for bad credentials.
+    AuthError(AuthError),
+    /// Client connections that came and went on one server within one second.
+    Clients(ClientChurn),
+}
+
+/// Who a server says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServerIdentity {
+    /// Id of this life.
+    pub id: ServerId,
+    /// Configured name.
+    pub name: ServerName,
+    /// Its cluster.
+    pub cluster: ClusterName,
+    /// Its version, when it could be read.
+    pub version: Option<ServerVersion>,
+}
+
+/// A nats-server version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ServerVersion {
+    /// Major number.
+    pub major: u16,
+    /// Minor number.
+    pub minor: u16,
+    /// Patch number.
+    pub patch: u16,
+}
+
+impl ServerVersion {
+    /// The first version whose answers to a request of its own cluster cross gateways (measured: 2.9.10 does not, 2.10.25 does).
+    pub const FIRST_WITH_BEATS: Self = Self { major: 2, minor: 10, patch: 0 };
+
+    /// Whether servers of this version can be watched by beats.
+    #[must_use]
+    pub fn answers_beats(self) -> bool {
+        self >= Self::FIRST_WITH_BEATS
+    }
+}
+
+impl std::fmt::Display for ServerVersion {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}.{}.{}", self.major, self.minor, self.patch)
+    }
+}
+
+/// A STATSZ message. It lists only what is up at that moment: down is absent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StatsReport {
+    /// Who reports.
+    pub server: ServerIdentity,
+    /// When this life of the server began, by its own clock.
+    pub started: Option<DateTime<Utc>>,
+    /// How many servers it hears in all.
+    pub active_servers: Option<u32>,
+    /// Client connections it holds.
+    pub connections: u64,
+    /// Outbound gateway links it lists as up.
+    pub gateways: Vec<OutboundStats>,
+    /// Whether it was asked for. A server also sends one unasked when it *dials* a gateway, before that link is listed.
+    pub asked: bool,
+}
+
+/// One outbound gateway link in a [`StatsReport`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboundStats {
+    /// The remote cluster.
+    pub to: ClusterName,
+    /// Connection id on that server; another number means that the link was re-made.
+    pub connection: u64,
+    /// Messages sent over it since it was made.
+    pub sent_messages: u64,
+    /// Bytes sent over it since it was made.
+    pub sent_bytes: u64,
+    /// Inbound connections from that cluster.
+    pub inbound: u32,
+}
+
+/// A GATEWAYZ answer. It lists only what is up at that moment: down is absent.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GatewaysReport {
+    /// Who reports.
+    pub server: ServerIdentity,
+    /// Outbound connections, at most one per remote cluster.
+    pub outbound: Vec<GatewayConnection>,
+    /// Inbound connections, any number per remote cluster.
+    pub inbound: Vec<GatewayConnection>,
+}
+
+/// One gateway connection in a [`GatewaysReport`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayConnection {
+    /// The remote cluster.
+    pub cluster: ClusterName,
+    /// The remote server.
+    pub peer: ServerId,
+    /// Connection id on the reporting server.
+    pub connection: u64,
+    /// When the connection was made, by the reporting server's clock.
+    pub started: Option<DateTime<Utc>>,
+    /// Whether the reporting server's configuration names the remote; always `false` on inbound rows.
+    pub configured: bool,
+}
+
+/// A VARZ answer, as far as it tells which links ought to exist and where clients connect.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConfigReport {
+    /// Who reports.
+    pub server: ServerIdentity,
+    /// Remote clusters its configuration names, itself left out.
+    pub remotes: Vec<ClusterName>,
+    /// Where clients connect to the servers of its cluster: `host:port`.
+    pub connect_urls: Vec<String>,
+    /// Whether those client listeners ask for TLS.
+    pub tls_required: bool,
+    /// Digest of its configuration (servers >= 2.11).
+    pub digest: Option<String>,
+    /// The account that it calls its system account.
+    pub system_account: Option<String>,
+}
+
+/// A refused login.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuthError {
+    /// The server that refused.
+    pub server: ServerIdentity,
+    /// Whether it was a gateway that was refused.
+    pub gateway: bool,
+    /// Name or id the refused side gave, when it gave one.
+    pub peer: Option<String>,
+    /// The server's own word for the reason.
+    pub reason: Option<String>,
+}
+
+/// Client connections that came and went on one server, added up over a second.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientChurn {
+    /// The server.
+    pub server: ServerIdentity,
+    /// Connections opened.
+    pub connected: u32,
+    /// Connections closed.
+    pub disconnected: u32,
+}
+
+/// A round of beats: every server of `cluster` was asked for its identity.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Round {
+    /// Whose servers were asked.
+    pub cluster: ClusterName,
+    /// Number of the round; grows, the same for all clusters asked at one moment.
+    pub number: u64,
+    /// When.
+    pub at: Mono,
+    /// Through which vantages.
+    pub through: super::ask::Through,
+}
+
+/// Something that happened to one of our own connections.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VantageChange {
+    /// The cluster the connection leads into.
+    pub cluster: ClusterName,
+    /// When we learned of it.
+    pub at: Mono,
+    /// What happened.
+    pub what: VantageEvent,
+}
+
+/// What happened to a vantage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VantageEvent {
+    /// A connection into this cluster is wanted and being made.
+    Dialling,
+    /// Connected, or connected again, to this server of the cluster.
+    Connected {
+        /// The server, when known.
+        server: Option<ServerId>,
+    },
+    /// The connection was lost, or could not be made.
+    Disconnected(Disconnect),
+    /// Messages were dropped on our side: what was missed until now proves nothing.
+    Dropped,
+}
+
+/// Why a vantage is not connected, as far as our host could see.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Disconnect {
+    /// An established connection ended.
+    Lost,
+    /// Every address refused the connection: hosts answer, nothing listens.
+    Refused,
+    /// No answer in time.
+    TimedOut,
+    /// The server did not accept our credentials.
+    Unauthorized,
+    /// We connected, but to another cluster than this one.
+    WrongCluster,
+    /// Anything else.
+    Other,
+}
+
+/// A span in which this process did not run: nothing missed within it proves anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stall {
+    /// The last moment before it.
+    pub from: Mono,
+    /// The first moment after it.
+    pub to: Mono,
+}
