@@ -1,4 +1,6 @@
 //! gatewatch watches the gateways of a NATS supercluster.
 
 pub mod clock;
+pub mod config;
 pub mod model;
+pub mod nats;
