@@ -1,3 +1,4 @@
 //! Everything that talks to NATS.
 
 pub mod connect;
+pub mod credentials;
