@@ -1,5 +1,7 @@
 //! Loading the settings: precedence, defaults, and everything that is wrong said at once.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use gatewatch::config::connection::{ClientCertificate, Credentials};
 use gatewatch::config::error::ConfigErrors;
 use gatewatch::config::secret::{Secret, SecretSource};
@@ -376,7 +378,7 @@ fn a_context_that_cannot_be_used_is_reported() {
         errors[0].starts_with("gatewatch.toml:2: system.context: cannot read .config/nats/context/none.json")
     );
     assert!(errors[0].ends_with("there are: op"), "{errors:?}");
-    assert!(errors[1].contains("uses `nsc`, which is not supported"), "{errors:?}");
+    assert!(errors[1].contains("logs in by `nsc`, which is not supported"), "{errors:?}");
     assert!(errors[2].contains("is not the name of a context"), "{errors:?}");
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Keys of a context and ours for them.
-const KEYS: [(&str, &str); 9] = [
+const KEYS: [(&str, &str); 7] = [
     ("url", "servers"),
     ("user", "user"),
     ("password", "password"),
@@ -21,9 +21,10 @@ const KEYS: [(&str, &str); 9] = [
     ("creds", "creds"),
     ("nkey", "nkey"),
     ("inbox_prefix", "inbox_prefix"),
-    ("socks_proxy", ""),
-    ("nsc", ""),
 ];
+/// Ways to log in that are not supported; harmless when credentials are given beside the context.
+const FOREIGN_LOGINS: [&str; 3] = ["nsc", "user_jwt", "user_seed"];
+const LOGINS: [&str; 5] = ["creds", "nkey", "user", "token", "token_file"];
 const TLS_KEYS: [(&str, &str); 4] = [("ca", "ca"), ("cert", "cert"), ("key", "key"), ("tls_first", "first")];
 
 /// Loads the contexts that the tables of `root` name.
@@ -95,31 +96,37 @@ fn known(dir: &Path) -> String {
 }
 
 fn merge(table: &mut Table, context: &Context) -> Result<(), String> {
+    let has_login = LOGINS.iter().any(|key| table.contains_key(*key));
+    let foreign = FOREIGN_LOGINS.iter().find(|key| !has_login && context.get(key).is_some());
+    if let Some(key) = foreign {
+        return Err(format!(
+            "the context logs in by `{key}`, which is not supported; give `creds` or `nkey`"
+        ));
+    }
+    if context.get("socks_proxy").is_some() {
+        return Err("the context uses a `socks_proxy`, which is not supported".to_owned());
+    }
     for (theirs, ours) in KEYS {
         let Some(node) = context.get(theirs) else { continue };
-        if ours.is_empty() {
-            return Err(format!(
-                "the context uses `{theirs}`, which is not supported; give the keys of it directly"
-            ));
-        }
         if theirs == "url" {
             put_url(table, &node, context)?;
         } else {
             table.entry(ours.to_owned()).or_insert(node);
         }
     }
-    let tls: Vec<_> =
-        TLS_KEYS.iter().filter_map(|(theirs, ours)| Some((*ours, context.get(theirs)?))).collect();
-    if tls.is_empty() {
-        return Ok(());
-    }
-    let section = table.entry("tls".to_owned()).or_insert_with(|| context.node(Value::Table(Table::new())));
-    if let Value::Table(section) = &mut section.value {
-        for (key, node) in tls {
-            section.entry(key.to_owned()).or_insert(node);
+    put_tls(table, context);
+    Ok(())
+}
+
+fn put_tls(table: &mut Table, context: &Context) {
+    for (theirs, ours) in TLS_KEYS {
+        let Some(node) = context.get(theirs) else { continue };
+        let section =
+            table.entry("tls".to_owned()).or_insert_with(|| context.node(Value::Table(Table::new())));
+        if let Value::Table(section) = &mut section.value {
+            section.entry(ours.to_owned()).or_insert(node);
         }
     }
-    Ok(())
 }
 
 /// The URLs of a context may hold the user and password, or the token as a user alone.

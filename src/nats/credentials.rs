@@ -33,7 +33,7 @@ pub enum CredentialsError {
         path: PathBuf,
     },
     /// No nkey seed was found.
-    #[error("{} holds no nkey seed (a line that starts with S)", path.display())]
+    #[error("{} holds no nkey seed of a user (a line that starts with SU)", path.display())]
     NoSeed {
         /// The file.
         path: PathBuf,
@@ -92,7 +92,7 @@ async fn read(path: &Path) -> Result<String, CredentialsError> {
 }
 
 fn key_pair(text: &str, path: &Path) -> Result<KeyPair, CredentialsError> {
-    let bare = || text.lines().map(str::trim).find(|line| line.starts_with('S'));
+    let bare = || text.lines().map(str::trim).find(|line| line.starts_with("SU"));
     let seed = block(text, "SEED")
         .or_else(bare)
         .ok_or_else(|| CredentialsError::NoSeed { path: path.to_owned() })?;
@@ -180,7 +180,7 @@ mod tests {
             ("".to_owned(), "is empty"),
             (seed, "holds no user JWT"),
             (creds_text("", "", "\n"), "holds no user JWT"),
-            (creds_text("a.b.c", "", "\n"), "holds no nkey seed"),
+            (creds_text("a.b.c", "", "\n"), "holds no nkey seed of a user"),
             (creds_text("a.b.c", &damaged, "\n"), "cannot be used"),
         ];
         for (text, expected) in cases {
