@@ -33,12 +33,32 @@ struct Entry {
     incident: Incident,
     /// Since when nothing explains it any more and all it touches is good.
     clear: Option<Mono>,
-    /// Since when a lesser or other finding stands in its place.
-    moved: Option<(IncidentKind, Subject, Scope, Mono)>,
+    /// The other finding that stands in its place.
+    moved: Option<Moved>,
     /// When its last revision was put out.
     told: Mono,
     /// Client connections closed on the touched servers before the incident.
     clients_before: Option<u64>,
+}
+
+/// What an incident would change into.
+#[derive(Debug, Clone)]
+struct Moved {
+    grown: bool,
+    kind: IncidentKind,
+    subject: Subject,
+    scope: Scope,
+    since: Mono,
+}
+
+impl Moved {
+    /// Whether it is still the same change. What grows may go on growing meanwhile.
+    fn is(&self, finding: &Finding, grown: bool) -> bool {
+        self.grown == grown
+            && self.kind == finding.kind
+            && self.subject == finding.subject
+            && (grown || self.scope == finding.scope)
+    }
 }
 
 impl Book {
@@ -166,27 +186,31 @@ impl Entry {
             self.refine(turn, finding);
             return;
         }
-        let grown = finding.kind == incident.kind && contains(&finding.scope, &incident.scope);
-        // Growing is told at once; shrinking only when it has lasted, since links heal one after the other.
-        if finding.kind < incident.kind || grown || self.moved_for_good(turn, finding) {
+        let grown = finding.kind < incident.kind
+            || (finding.kind == incident.kind && contains(&finding.scope, &incident.scope));
+        if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }
     }
 
-    fn moved_for_good(&mut self, turn: &mut Turn<'_>, finding: &Finding) -> bool {
+    /// Whether the change has lasted: as long as a new incident would have to when it grew, as long as a resolution when it shrank,
+    /// since links heal one after the other.
+    fn moved_for_good(&mut self, turn: &mut Turn<'_>, finding: &Finding, grown: bool) -> bool {
         let now = turn.now.mono;
-        match &self.moved {
-            Some((kind, subject, scope, since))
-                if *kind == finding.kind && *subject == finding.subject && *scope == finding.scope =>
-            {
-                turn.lasted(*since, turn.policy.clear_after, Why::Clear)
-            }
-            Some(_) | None => {
-                self.moved = Some((finding.kind, finding.subject.clone(), finding.scope.clone(), now));
-                turn.wake_at(now + turn.policy.clear_after, Why::Clear);
-                false
-            }
-        }
+        let (span, why) =
+            if grown { (turn.policy.alert_after, Why::Alert) } else { (turn.policy.clear_after, Why::Clear) };
+        let since = match &self.moved {
+            Some(moved) if moved.is(finding, grown) => moved.since,
+            Some(_) | None => now,
+        };
+        self.moved = Some(Moved {
+            grown,
+            kind: finding.kind,
+            subject: finding.subject.clone(),
+            scope: finding.scope.clone(),
+            since,
+        });
+        turn.lasted(since, span, why)
     }
 
     fn become_finding(&mut self, turn: &mut Turn<'_>, finding: &Finding) {

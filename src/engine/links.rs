@@ -74,7 +74,7 @@ impl Turn<'_> {
         match state {
             ServerLinkState::Down => return,
             ServerLinkState::Up | ServerLinkState::Unknown | ServerLinkState::Retired => {
-                self.suspect(ix, remote, &missed)
+                self.suspect(ix, remote, &missed);
             }
             ServerLinkState::Suspect => {}
         }
