@@ -48,7 +48,7 @@ struct Plan {
 impl Driver {
     pub(super) fn deadline(&self) -> Option<u64> {
         let engine = self.engine.as_ref().filter(|_| self.stalled.is_none())?;
-        let at = engine.next_deadline()?.at.0.as_micros().div_ceil(1_000);
+        let at = engine.next_deadline()?.at.0.as_nanos().div_ceil(1_000_000);
         Some(self.began + u64::try_from(at).unwrap())
     }
 
