@@ -1,5 +1,7 @@
 //! gatewatch watches the gateways of a NATS supercluster.
 
 pub mod clock;
+pub mod config;
 pub mod engine;
 pub mod model;
+pub mod nats;

@@ -1,0 +1,1 @@
+//! From connection settings to a connected client.

@@ -1,0 +1,3 @@
+//! Everything that talks to NATS.
+
+pub mod connect;
