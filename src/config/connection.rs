@@ -62,7 +62,7 @@ impl Credentials {
 /// TLS of one connection. A server that asks for TLS gets it also when nothing is set here.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct TlsSettings {
-    /// `tls.ca`: PEM file with the authorities to trust besides those of the system. Default: none.
+    /// `tls.ca`: PEM file with the authorities to trust, instead of those of the system. Default: those of the system.
     pub ca: Option<PathBuf>,
     /// `tls.cert` and `tls.key`: PEM files of the client certificate. Default: none.
     pub client: Option<ClientCertificate>,

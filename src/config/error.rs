@@ -68,10 +68,21 @@ impl fmt::Display for Problem {
 /// before it opens anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigErrors {
-    pub(super) problems: Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl ConfigErrors {
+    /// Repeats are dropped: a value that is read for two purposes is bad only once.
+    pub(super) fn new(problems: Vec<Problem>) -> Self {
+        let mut distinct: Vec<Problem> = Vec::with_capacity(problems.len());
+        for problem in problems {
+            if !distinct.contains(&problem) {
+                distinct.push(problem);
+            }
+        }
+        Self { problems: distinct }
+    }
+
     /// The problems, in the order of the settings.
     #[must_use]
     pub fn problems(&self) -> &[Problem] {

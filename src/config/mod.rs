@@ -10,3 +10,14 @@ pub mod connection;
 pub mod error;
 pub mod secret;
 pub mod settings;
+
+mod context;
+mod load;
+mod login;
+mod node;
+mod parse;
+mod places;
+mod read;
+mod reader;
+
+pub use load::{Override, keys};

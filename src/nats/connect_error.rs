@@ -1,0 +1,176 @@
+//! Why there is no connection, in words that tell how to mend it.
+
+use super::connect::CONNECT_TIMEOUT;
+use super::credentials::CredentialsError;
+use crate::config::connection::ConnectionSettings;
+use async_nats::rustls;
+use async_nats::{ConnectErrorKind, ServerAddr};
+use std::error::Error;
+use std::io;
+
+/// Where and as whom a connection was tried; reads `gatewatch/system to nats://host:4222 with user "sys"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Attempt {
+    /// The connection's name.
+    pub connection: String,
+    /// The server.
+    pub url: String,
+    /// The kind of login, without secrets.
+    pub login: String,
+}
+
+impl Attempt {
+    pub(super) fn new(server: &ServerAddr, settings: &ConnectionSettings, connection: String) -> Self {
+        let url = server.as_url_str().to_owned();
+        Self { connection, url, login: settings.credentials.describe() }
+    }
+}
+
+impl std::fmt::Display for Attempt {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} to {} with {}", self.connection, self.url, self.login)
+    }
+}
+
+/// Why there is no connection.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The settings name no server.
+    #[error("{connection}: no server to connect to; give at least one URL")]
+    NoServers {
+        /// The connection's name.
+        connection: String,
+    },
+    /// The server's name has no address.
+    #[error(
+        "cannot connect {attempt}: the host name has no address; check its spelling and the name service"
+    )]
+    Unresolved {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+    /// Nothing listens at that address.
+    #[error(
+        "cannot connect {attempt}: connection refused; is the server running, and is this its client port, not \
+         that of its cluster, gateway or monitoring?"
+    )]
+    Refused {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+    /// No answer in time.
+    #[error(
+        "cannot connect {attempt}: no answer within {} s; check the address and firewalls, and set tls.first when \
+         the server wants the TLS handshake first",
+        CONNECT_TIMEOUT.as_secs()
+    )]
+    TimedOut {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+    /// The TLS handshake failed, or its files cannot be used.
+    #[error(
+        "cannot connect {attempt}: TLS failed: {}; check that the server offers TLS, tls.ca, the client certificate, \
+         and that the certificate is for the host name in the URL",
+        cause(source)
+    )]
+    Tls {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+    /// The credentials cannot be used at all.
+    #[error("cannot connect {attempt}: {source}")]
+    Credentials {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What is wrong with them.
+        source: CredentialsError,
+    },
+    /// The server does not take the login.
+    #[error(
+        "cannot connect {attempt}: the server rejected the login ({}); check that these credentials are valid, not \
+         expired, and known to this server",
+        cause(source)
+    )]
+    Rejected {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+    /// Anything else: the connection broke, or what answers there is no NATS server.
+    #[error(
+        "cannot connect {attempt}: {}; is this the client port of a NATS server? Set tls.first when it \
+        wants the TLS handshake first",
+        cause(source)
+    )]
+    Broken {
+        /// Where and as whom.
+        attempt: Attempt,
+        /// What the client said.
+        source: async_nats::ConnectError,
+    },
+}
+
+impl ConnectError {
+    /// How far the attempt came; of several, the one that came farthest says most.
+    pub(super) const fn progress(&self) -> u8 {
+        match self {
+            Self::NoServers { .. } => 0,
+            Self::Unresolved { .. } => 1,
+            Self::Refused { .. } | Self::TimedOut { .. } => 2,
+            Self::Broken { .. } => 3,
+            Self::Tls { .. } => 4,
+            Self::Credentials { .. } => 5,
+            Self::Rejected { .. } => 6,
+        }
+    }
+}
+
+/// Says what a failed attempt means.
+pub(super) fn explain(attempt: Attempt, source: async_nats::ConnectError) -> ConnectError {
+    match source.kind() {
+        ConnectErrorKind::Dns => ConnectError::Unresolved { attempt, source },
+        ConnectErrorKind::TimedOut => ConnectError::TimedOut { attempt, source },
+        ConnectErrorKind::Tls => ConnectError::Tls { attempt, source },
+        ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
+            ConnectError::Rejected { attempt, source }
+        }
+        ConnectErrorKind::Io if is_rejection(&source) => ConnectError::Rejected { attempt, source },
+        ConnectErrorKind::Io if is_tls(&source) => ConnectError::Tls { attempt, source },
+        ConnectErrorKind::Io if is_refused(&source) => ConnectError::Refused { attempt, source },
+        ConnectErrorKind::Io | ConnectErrorKind::ServerParse | ConnectErrorKind::MaxReconnects => {
+            ConnectError::Broken { attempt, source }
+        }
+    }
+}
+
+fn io_error(error: &async_nats::ConnectError) -> Option<&io::Error> {
+    error.source()?.downcast_ref()
+}
+
+fn is_refused(error: &async_nats::ConnectError) -> bool {
+    io_error(error).is_some_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+}
+
+fn is_tls(error: &async_nats::ConnectError) -> bool {
+    io_error(error).and_then(io::Error::get_ref).is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+}
+
+/// Servers word an expired or revoked login as "User Authentication Expired" and the like.
+fn is_rejection(error: &async_nats::ConnectError) -> bool {
+    error.source().is_some_and(|source| source.to_string().to_ascii_lowercase().contains("authentication"))
+}
+
+/// The innermost words of an error.
+fn cause(error: &async_nats::ConnectError) -> String {
+    error.source().map_or_else(|| error.kind().to_string(), ToString::to_string)
+}
