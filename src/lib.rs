@@ -5,3 +5,4 @@ pub mod config;
 pub mod engine;
 pub mod model;
 pub mod nats;
+pub mod wire;
