@@ -1,4 +1,5 @@
 //! gatewatch watches the gateways of a NATS supercluster.
 
 pub mod clock;
+pub mod lab;
 pub mod model;
