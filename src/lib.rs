@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod lab;
 pub mod model;
 pub mod nats;
 pub mod wire;
