@@ -1,5 +1,6 @@
 //! What runs the engine: live in the daemon's one loop, or over a recording in virtual time.
 
+pub mod driver;
 pub mod replay;
 
 use crate::config::settings::DetectSettings;
