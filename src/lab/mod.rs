@@ -26,6 +26,7 @@
 mod binary;
 mod builder;
 mod config;
+mod control;
 mod dialler;
 mod faults;
 mod guard;
@@ -40,7 +41,8 @@ mod supercluster;
 pub use binary::{FindServerError, Finder, MINIMUM_VERSION, PINNED_VERSION, ServerBinary, ServerVersion};
 pub use builder::{Builder, StartError};
 pub use config::{Credentials, ServerOptions};
+pub use control::ControlError;
 pub use faults::{Fault, Faults, Path, Side, UnknownName};
 pub use ready::ReadyError;
-pub use server::{ControlError, LabServer};
+pub use server::LabServer;
 pub use supercluster::{ConnectError, LabCluster, Supercluster};
