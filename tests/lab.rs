@@ -116,7 +116,7 @@ async fn dropping_the_lab_stops_its_servers_frozen_ones_too_and_removes_its_dire
     let lab = bare().grid(2, 1).start().await.unwrap();
     let dir = lab.dir().to_path_buf();
     let pids: Vec<u32> = lab.servers().iter().map(|server| server.pid().unwrap()).collect();
-    lab.server("east-1").unwrap().freeze().unwrap();
+    lab.server("east-1").unwrap().freeze().await.unwrap();
     assert!(dir.exists() && pids.iter().all(|pid| runs(*pid)));
     drop(lab);
     assert!(!dir.exists(), "{}", dir.display());
@@ -279,7 +279,7 @@ async fn a_frozen_server_says_nothing_and_goes_on_when_thawed() {
     let west = lab.cluster("west").unwrap();
     let id = west.servers()[0].id();
 
-    west.freeze().unwrap();
+    west.freeze().await.unwrap();
     let held = there.send().await;
     assert!(!there.arrives(held, SILENCE).await);
     west.thaw().unwrap();
@@ -362,7 +362,7 @@ async fn no_server_and_no_directory_outlives_a_killed_process() {
 /// One server runs, one is frozen: neither may stay.
 async fn hold_a_lab() {
     let lab = bare().grid(2, 1).start().await.unwrap();
-    lab.server("west-1").unwrap().freeze().unwrap();
+    lab.server("west-1").unwrap().freeze().await.unwrap();
     println!("\nholding: {}", lab.dir().display());
     for server in lab.servers() {
         println!("holding: {}", server.pid().unwrap());

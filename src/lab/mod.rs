@@ -18,10 +18,10 @@
 //! # }
 //! ```
 //!
-//! How it hangs together: a server's gateway `advertise`s its [`proxy`]'s address, and every other cluster's servers
+//! How it hangs together: a server's gateway `advertise`s its `proxy`'s address, and every other cluster's servers
 //! list only such addresses, so all bytes between clusters pass through a proxy. The proxy finds out who dials
-//! ([`dialler`]) and asks the table of [`faults`] what to do with that connection; a [`pump`] carries it out. Servers
-//! ([`server`], [`process`]) are registered with a [`guard`] process that kills them when this process is gone.
+//! (`dialler`) and asks the table of `faults` what to do with that connection; a `pump` carries it out. Servers
+//! (`server`, `process`) are registered with a `guard` process that kills them when this process is gone.
 
 mod binary;
 mod builder;

@@ -208,7 +208,9 @@ impl LabServer {
     }
 
     /// Lame duck mode (SIGUSR2): it announces that it leaves, takes no more clients, sends its clients away and ends.
-    /// Returns at once; see [`LabServer::await_exit`]. With a handful of clients it takes about a second for each.
+    /// Returns at once; see [`LabServer::await_exit`]. Without clients the process ends at once, with JetStream after a
+    /// second; each client beyond the first adds about half a second. (The lab sets a grace period of 100 ms; the
+    /// servers allow no `lame_duck_duration` below 30 s, and it bounds this time from above only.)
     ///
     /// # Errors
     /// [`ControlError::NotRunning`] and the system's refusals.
@@ -216,12 +218,20 @@ impl LabServer {
         self.signal(Signal::USR2, Asks::End)
     }
 
-    /// Freezes it (SIGSTOP): it neither computes nor answers; its sockets stay open and the system accepts for it.
+    /// Freezes it (SIGSTOP) and waits until it stands still: it neither computes nor answers, its sockets stay open
+    /// and the system accepts connections for it.
     ///
     /// # Errors
-    /// [`ControlError::NotRunning`] and the system's refusals.
-    pub fn freeze(&self) -> Result<(), ControlError> {
-        self.signal(Signal::STOP, Asks::Nothing)
+    /// [`ControlError::NotRunning`], and [`ControlError::StillRunning`] when somebody thaws it at the same time.
+    pub async fn freeze(&self) -> Result<(), ControlError> {
+        self.signal(Signal::STOP, Asks::Nothing)?;
+        let frozen = async {
+            while !self.is_frozen()? {
+                sleep(POLL).await;
+            }
+            Ok(())
+        };
+        timeout(KILL_LIMIT, frozen).await.unwrap_or_else(|_| Err(self.still_running(KILL_LIMIT)))
     }
 
     /// Ends a freeze (SIGCONT).
@@ -253,9 +263,18 @@ impl LabServer {
                 sleep(POLL).await;
             }
         };
-        timeout(limit, gone)
-            .await
-            .map_err(|_| ControlError::StillRunning { server: self.key().clone(), waited: limit })
+        timeout(limit, gone).await.map_err(|_| self.still_running(limit))
+    }
+
+    fn still_running(&self, waited: Duration) -> ControlError {
+        ControlError::StillRunning { server: self.key().clone(), waited }
+    }
+
+    fn is_frozen(&self) -> Result<bool, ControlError> {
+        let state = self.observed();
+        let server = || self.key().clone();
+        let life = state.life.as_ref().ok_or_else(|| ControlError::NotRunning { server: server() })?;
+        life.process.is_frozen().map_err(|source| ControlError::Signal { server: server(), source })
     }
 
     /// How it ended, if nobody asked it to.

@@ -189,12 +189,12 @@ impl LabCluster<'_> {
         self.servers.iter().try_for_each(|server| server.lame_duck())
     }
 
-    /// [`LabServer::freeze`] on every server.
+    /// [`LabServer::freeze`] on every server at the same time.
     ///
     /// # Errors
-    /// The first one met; later servers are then left alone.
-    pub fn freeze(&self) -> Result<(), ControlError> {
-        self.servers.iter().try_for_each(|server| server.freeze())
+    /// The first one met.
+    pub async fn freeze(&self) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.freeze())).await.map(drop)
     }
 
     /// [`LabServer::thaw`] on every server.
