@@ -5,10 +5,13 @@ use super::world::{ClusterIx, ServerIx};
 use super::{Output, Why};
 use crate::model::ask::{BeatPlan, Survey, SurveyRequest, Through};
 use crate::model::states::{ClusterState, ServerLinkState, ServerState, VantageState};
+use crate::model::time::Mono;
 use std::time::Duration;
 
 /// A suspected server is not looked at more often than this.
 const LOOK_GAP: Duration = Duration::from_millis(500);
+/// How long after a loss it is looked at a second time: what servers notice at all without waiting, they have noticed by then.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
     /// Looks at one server now. Looks at its gateways are spaced; a configuration is asked for once per life anyway.
@@ -30,20 +33,24 @@ impl Turn<'_> {
         self.out.push(Output::Ask(request));
     }
 
-    /// While a link is cut, its servers are looked at again from time to time: do they know by now?
+    /// While a link is cut, its server is looked at again: soon after the cut, then from time to time. Does it know by now?
     pub(super) fn look_again(&mut self, ix: ServerIx) {
         let server = &self.world.servers[ix];
         let cut = |state| matches!(state, ServerLinkState::Down | ServerLinkState::Suspect);
-        if !server.present() || !server.links.values().any(|link| cut(link.held.state)) {
-            return;
-        }
-        let last = server.looked.unwrap_or_default();
-        if self.lasted(last, self.policy.look_again, Why::LookAgain) {
+        let cuts = server.links.values().filter(|link| cut(link.held.state)).map(|link| link.held.since.mono);
+        let Some(newest) = cuts.max().filter(|_| server.present()) else { return };
+        if self.look_due(server.looked.unwrap_or_default(), newest) {
             self.look(ix, Survey::Gateways);
         }
     }
 
-    /// A cluster that our vantage does not hear: ask every other cluster whether its servers still list it.
+    fn look_due(&mut self, last: Mono, since: Mono) -> bool {
+        let soon = since + SECOND_LOOK;
+        let due = if last < soon { soon } else { last + self.policy.look_again };
+        self.lasted(due, Duration::ZERO, Why::LookAgain)
+    }
+
+    /// A cluster that our vantage does not hear: ask it through the others, and every other cluster whether it still lists it.
     pub(super) fn look_around(&mut self, ix: ClusterIx) {
         let cluster = &self.world.clusters[ix];
         let Some(vantage) = &cluster.vantage else { return };
@@ -64,14 +71,10 @@ impl Turn<'_> {
         }
         self.world.clusters[ix].looked = Some(self.now.mono);
         let others = (0..self.world.clusters.len()).filter(|&other| other != ix && self.world.sound(other));
-        for other in others.collect::<Vec<_>>() {
-            let request = SurveyRequest {
-                cluster: self.world.clusters[other].name.clone(),
-                servers: Vec::new(),
-                what: Survey::Gateways,
-                through: Through::Home,
-            };
-            self.out.push(Output::Ask(request));
+        let asked = others.map(|other| (other, Survey::Gateways, Through::Home));
+        for (cluster, what, through) in asked.chain([(ix, Survey::Stats, Through::All)]).collect::<Vec<_>>() {
+            let cluster = self.world.clusters[cluster].name.clone();
+            self.out.push(Output::Ask(SurveyRequest { cluster, servers: Vec::new(), what, through }));
         }
     }
 

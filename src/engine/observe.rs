@@ -56,12 +56,10 @@ impl Turn<'_> {
         let path = &mut server.paths[vantage];
         let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
         path.last = path.last.max(Some(number));
-        if latency <= self.policy.latency_ceiling {
-            path.latency.sample(latency);
-        }
-        if latency > allowed {
+        if !path.measure(at, latency, allowed, self.policy.beat_period / 2) {
             return false;
         }
+        server.heard_at = Some(at);
         let revived = self.revive(ix, vantage);
         if vantage == home {
             self.heard_own(vantage, round.at) || revived
@@ -121,6 +119,7 @@ impl Turn<'_> {
             reports.interval = at.since(last).max(reports.interval * 3 / 4);
         }
         reports.last = Some(at);
+        self.world.servers[ix].heard_at = Some(at);
         if self.world.servers[ix].held.state == ServerState::Unknown || !self.by_beats(ix) {
             self.revive(ix, vantage);
         }

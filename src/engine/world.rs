@@ -27,6 +27,9 @@ pub(super) const MAX_SERVERS: usize = 20_000;
 /// How many former ids of a server are remembered, so that late news of them is known for what it is.
 const FORMER_LIVES: usize = 8;
 
+/// How many late answers in a row make the path's new pace.
+const LATE_IN_A_ROW: u8 = 2;
+
 /// A state with the moment it was entered and why.
 #[derive(Debug, Clone)]
 pub(super) struct Held<S> {
@@ -89,6 +92,8 @@ pub(super) struct Server {
     /// When this life was first heard of.
     pub(super) joined: Mono,
     pub(super) heard: Heard,
+    /// When it was last heard, fresh, by whoever.
+    pub(super) heard_at: Option<Mono>,
     /// By vantage.
     pub(super) paths: Vec<Path>,
     /// Outbound links, by receiving cluster.
@@ -127,6 +132,37 @@ pub(super) struct Clients {
 pub(super) struct Path {
     pub(super) last: Option<u64>,
     pub(super) latency: Latency,
+    /// When an answer last arrived.
+    pub(super) arrived: Mono,
+    /// How many late answers in a row arrived one by one, not in a burst.
+    pub(super) late: u8,
+}
+
+impl Path {
+    /// Measures an answer. Whether it counts as fresh is judged by what the path usually takes.
+    ///
+    /// Late answers are believed to be the path's new pace only when several arrive one by one: after a cut, TCP delivers what it
+    /// held back in one burst, which says nothing about the path.
+    pub(super) fn measure(
+        &mut self,
+        at: Mono,
+        latency: Duration,
+        allowed: Duration,
+        burst_within: Duration,
+    ) -> bool {
+        let burst = at.since(self.arrived) < burst_within;
+        self.arrived = at;
+        if latency <= allowed {
+            self.late = 0;
+            self.latency.sample(latency);
+            return true;
+        }
+        self.late = if burst { 0 } else { self.late.saturating_add(1) };
+        if self.late >= LATE_IN_A_ROW {
+            self.latency.sample(latency);
+        }
+        false
+    }
 }
 
 /// One server's own outbound link to a remote cluster.
@@ -317,6 +353,7 @@ impl World {
             held: Held::new(ServerState::Unknown, now),
             joined: now.mono,
             heard: Heard::default(),
+            heard_at: None,
             paths: vec![Path::default(); self.clusters.len()],
             links: BTreeMap::new(),
             reports: Reports::default(),
