@@ -8,7 +8,7 @@ use super::turn::Turn;
 use super::world::World;
 use super::{Output, Why};
 use crate::model::evidence::Evidence;
-use crate::model::ids::{ServerKey, ServerLink};
+use crate::model::ids::{ClusterName, ServerKey, ServerLink};
 use crate::model::incident::{
     Impact, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
 };
@@ -109,6 +109,10 @@ impl Book {
     fn open_lasting<'f>(&mut self, turn: &mut Turn<'_>, unmatched: impl Iterator<Item = &'f Finding>) {
         let before = std::mem::take(&mut self.waiting);
         for finding in unmatched {
+            // What is left of something bigger belongs to it until that has resolved or shrunk for good.
+            if self.open.iter().any(|entry| covers(&entry.incident, finding)) {
+                continue;
+            }
             let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
             if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
                 self.open.push(Entry::open(turn, finding));
@@ -327,6 +331,31 @@ fn contains(whole: &Scope, part: &Scope) -> bool {
         && within(&part.links, &whole.links)
         && within(&part.server_links, &whole.server_links)
         && within(&part.servers, &whole.servers)
+}
+
+/// Whether a finding is a part of what an open incident tells already.
+fn covers(incident: &Incident, part: &Finding) -> bool {
+    contains(&incident.scope, &part.scope) || {
+        let about = |cluster: &ClusterName| match (&incident.kind, &incident.subject) {
+            (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(name)) => {
+                cluster == name
+            }
+            (
+                IncidentKind::ClusterOffline
+                | IncidentKind::ClusterIsolated
+                | IncidentKind::VantageLost
+                | IncidentKind::GatewayDown
+                | IncidentKind::GatewayDegraded
+                | IncidentKind::ServerLost,
+                Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
+            ) => false,
+        };
+        let scope = &part.scope;
+        scope.clusters.iter().all(about)
+            && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
+            && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
+            && scope.servers.iter().all(|server| about(&server.cluster))
+    }
 }
 
 /// Whether everything that an incident touches is known to be good; not knowing is not good.
