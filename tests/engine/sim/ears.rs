@@ -124,6 +124,14 @@ impl Sim {
         for what in [Survey::Stats, Survey::Gateways, Survey::Config] {
             self.at(self.now + 1, Event::Ask { cluster: at, servers: Vec::new(), what, everywhere: false });
         }
+        // Clusters without an address are searched for through whoever is connected.
+        let what = Survey::Config;
+        for cluster in 0..self.ears.len() {
+            if self.ears[cluster].wanted {
+                continue;
+            }
+            self.at(self.now + 1, Event::Ask { cluster, servers: Vec::new(), what, everywhere: true });
+        }
     }
 
     pub(super) fn ears_fail(&mut self, at: usize, epoch: u32, why: Disconnect) {

@@ -1,7 +1,7 @@
 //! Messages on their way: questions to servers, facts to our connections.
 
 use super::servers::Health;
-use super::{Event, Sim};
+use super::{Event, Rng, Sim};
 use gatewatch::model::ask::Survey;
 use gatewatch::model::observation::Fact;
 
@@ -79,10 +79,10 @@ impl Sim {
             Parcel::Question { to, .. } => self.servers[*to].cluster,
         };
         if here == there {
-            return self.deliver(parcel, at, delay);
+            return self.deliver(parcel, (at, there), delay);
         }
         let (latency, jitter) = self.clusters[here].wan[there];
-        let delay = delay + latency + self.rng.within(0, jitter);
+        let delay = delay + latency + self.jitter(at, there, jitter);
         match &mut self.servers[at].out[there] {
             None => {}
             Some(gateway) if gateway.stuck => gateway.held.push(parcel),
@@ -93,9 +93,15 @@ impl Sim {
         }
     }
 
+    /// Chance that depends on nothing but the moment and the way: what is asked more or less often changes nothing else.
+    fn jitter(&self, at: usize, there: usize, most: u64) -> u64 {
+        let way = (at as u64) << 40 | (there as u64) << 32 | self.now;
+        Rng::new(self.story.seed.rotate_left(17) ^ way).within(0, most)
+    }
+
     /// The message is in the right cluster.
-    fn deliver(&mut self, parcel: Parcel, at: usize, delay: u64) {
-        let delay = delay + 1 + self.rng.within(0, 1);
+    fn deliver(&mut self, parcel: Parcel, (at, there): (usize, usize), delay: u64) {
+        let delay = delay + 1 + self.jitter(at, there, 1);
         match parcel {
             Parcel::Question { to, life, question } => {
                 self.at(self.now + delay, Event::Asked { server: to, life, question });
