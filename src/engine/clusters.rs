@@ -116,7 +116,7 @@ impl Turn<'_> {
             .filter(|server| server.present());
         let newest = present.clone().filter_map(|server| server.heard.newest()).max();
         let spoke = present.clone().filter_map(|server| server.heard_at).max();
-        let allowed = self.policy.latency_slack * 2
+        let allowed = self.policy.latency_slack
             + present
                 .flat_map(|server| {
                     listeners.iter().map(|&at| server.paths[at].latency.smoothed().unwrap_or_default())
