@@ -122,7 +122,8 @@ impl Turn<'_> {
                     listeners.iter().map(|&at| server.paths[at].latency.smoothed().unwrap_or_default())
                 })
                 .max()
-                .unwrap_or_default();
+                .unwrap_or_default()
+                * 2;
         let (mut missed, mut unanswered, mut next) = (0, Vec::new(), None::<Mono>);
         let unheard = cluster
             .rounds
