@@ -15,6 +15,8 @@ use crate::wire::sys::subject;
 use async_nats::{Client, ServerAddr, Subject, Subscriber};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use std::error::Error;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -62,7 +64,7 @@ pub(super) struct Line {
 pub enum DialError {
     /// There is no connection.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(Box<ConnectError>),
     /// The connection was made and then did not work.
     #[error(
         "{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?"
@@ -112,24 +114,30 @@ pub enum DialError {
     },
 }
 
+impl From<ConnectError> for DialError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
 impl DialError {
     /// What the engine is told.
     #[must_use]
     pub const fn reason(&self) -> Disconnect {
         match self {
-            Self::Connect(ConnectError::Refused { .. }) => Disconnect::Refused,
-            Self::Connect(ConnectError::TimedOut { .. }) | Self::Silent { .. } => Disconnect::TimedOut,
-            Self::Connect(ConnectError::Credentials { .. } | ConnectError::Rejected { .. })
-            | Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
-            Self::WrongCluster { .. } => Disconnect::WrongCluster,
-            Self::Connect(
+            Self::Connect(error) => match **error {
+                ConnectError::Refused { .. } => Disconnect::Refused,
+                ConnectError::TimedOut { .. } => Disconnect::TimedOut,
+                ConnectError::Credentials { .. } | ConnectError::Rejected { .. } => Disconnect::Unauthorized,
                 ConnectError::NoServers { .. }
                 | ConnectError::Unresolved { .. }
                 | ConnectError::Tls { .. }
-                | ConnectError::Broken { .. },
-            )
-            | Self::Broken { .. }
-            | Self::NoCluster { .. } => Disconnect::Other,
+                | ConnectError::Broken { .. } => Disconnect::Other,
+            },
+            Self::Silent { .. } => Disconnect::TimedOut,
+            Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
+            Self::WrongCluster { .. } => Disconnect::WrongCluster,
+            Self::Broken { .. } | Self::NoCluster { .. } => Disconnect::Other,
         }
     }
 
@@ -137,31 +145,38 @@ impl DialError {
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
         match self {
-            Self::Connect(
-                ConnectError::Credentials { .. } | ConnectError::Rejected { .. } | ConnectError::Tls { .. },
-            )
-            | Self::NotSystemAccount { .. }
-            | Self::WrongCluster { .. }
-            | Self::NoCluster { .. } => true,
-            Self::Connect(
+            Self::Connect(error) => match **error {
+                ConnectError::Credentials { .. }
+                | ConnectError::Rejected { .. }
+                | ConnectError::Tls { .. } => true,
                 ConnectError::NoServers { .. }
                 | ConnectError::Unresolved { .. }
                 | ConnectError::Refused { .. }
                 | ConnectError::TimedOut { .. }
-                | ConnectError::Broken { .. },
-            )
-            | Self::Silent { .. }
-            | Self::Broken { .. } => false,
+                | ConnectError::Broken { .. } => false,
+            },
+            Self::NotSystemAccount { .. } | Self::WrongCluster { .. } | Self::NoCluster { .. } => true,
+            Self::Silent { .. } | Self::Broken { .. } => false,
         }
+    }
+
+    /// Whether this host has no way to the address at all, so that the failure says nothing about the other side.
+    fn has_no_way(&self) -> bool {
+        let Self::Connect(error) = self else { return false };
+        let ConnectError::Broken { source, .. } = &**error else { return false };
+        let io = source.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        io.is_some_and(|error| error.kind() == io::ErrorKind::NetworkUnreachable)
     }
 }
 
 /// The one reason of a pass over all addresses.
 ///
-/// `Refused` is said only when *every* address refused, because it is taken as a sign that the processes are gone. A login or a
-/// cluster that is wrong somewhere is told before silence elsewhere, because a person can mend it.
+/// `Refused` is said only when *every* address refused (those aside to which this host has no way), because it is taken as a
+/// sign that the processes are gone. A login or a cluster that is wrong somewhere is told before silence elsewhere, because a
+/// person can mend it.
 pub(super) fn reason(failures: &[DialError]) -> Disconnect {
-    if !failures.is_empty() && failures.iter().all(|failure| failure.reason() == Disconnect::Refused) {
+    let mut telling = failures.iter().filter(|failure| !failure.has_no_way()).peekable();
+    if telling.peek().is_some() && telling.all(|failure| failure.reason() == Disconnect::Refused) {
         return Disconnect::Refused;
     }
     [Disconnect::Unauthorized, Disconnect::WrongCluster, Disconnect::TimedOut]
@@ -281,43 +296,5 @@ pub(super) fn shown(address: &ServerAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{DialError, check_cluster, reason, shown};
-    use crate::model::ids::ClusterName;
-    use crate::model::observation::Disconnect;
-    use std::time::Duration;
-
-    fn silent() -> DialError {
-        DialError::Silent { address: "a:1".to_owned(), limit: Duration::from_secs(1) }
-    }
-
-    fn foreign() -> DialError {
-        let address = "nats://a:1".parse().unwrap();
-        check_cluster(Some("west"), &address, Some(&ClusterName::from("east"))).unwrap_err()
-    }
-
-    #[test]
-    fn what_a_person_can_mend_is_told_before_silence() {
-        assert_eq!(reason(&[silent(), foreign()]), Disconnect::WrongCluster);
-        assert_eq!(reason(&[silent()]), Disconnect::TimedOut);
-    }
-
-    #[test]
-    fn no_address_at_all_is_not_a_refusal() {
-        assert_eq!(reason(&[]), Disconnect::Other);
-    }
-
-    #[test]
-    fn a_server_without_a_cluster_has_nothing_to_watch() {
-        let address = "nats://a:1".parse().unwrap();
-        assert!(matches!(check_cluster(None, &address, None), Err(DialError::NoCluster { .. })));
-        assert!(matches!(check_cluster(Some(""), &address, None), Err(DialError::NoCluster { .. })));
-        assert_eq!(check_cluster(Some("east"), &address, None).unwrap(), ClusterName::from("east"));
-    }
-
-    #[test]
-    fn addresses_are_shown_without_a_login() {
-        assert_eq!(shown(&"nats://u:p@host:4222".parse().unwrap()), "host:4222");
-        assert_eq!(shown(&"nats://[::1]:4222".parse().unwrap()), "[::1]:4222");
-    }
-}
+#[path = "dial_tests.rs"]
+mod tests;

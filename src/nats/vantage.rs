@@ -188,7 +188,7 @@ async fn watch_events(
                 tracing::warn!(%cluster, message, "the server reports an error; may the system user subscribe and publish on $SYS.> and its inbox?");
             }
             ConnectionEvent::LameDuck => {
-                tracing::info!(%cluster, "the server of the vantage is about to leave")
+                tracing::info!(%cluster, "the server of the vantage is about to leave");
             }
             ConnectionEvent::Connected
             | ConnectionEvent::Disconnected
