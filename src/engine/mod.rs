@@ -1,11 +1,47 @@
 //! The engine: a function of (state, input, now).
 //!
 //! Owns every verdict. Does no IO, reads no clock, spawns nothing, knows no byte format; the same inputs give the same outputs.
+//! Its parts, in the order in which a tick runs them:
+//!
+//! ```text
+//! observe    facts in: what an observation proves at once
+//! vantages   are our own connections sound?        (their silence is never evidence about servers)
+//! servers    who is live, leaving, stopped, lost?
+//! links      who cannot send where?                (server links, then the links made of them)
+//! clusters   offline, isolated, unreachable?
+//! asks       what must be looked at now
+//! correlate  which root causes explain all that?   -> findings
+//! book       findings -> incidents opened, updated, resolved
+//! ```
+//!
+//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`.
+
+mod asks;
+mod book;
+mod clusters;
+mod correlate;
+mod latency;
+mod links;
+mod observe;
+mod policy;
+mod rounds;
+mod servers;
+mod snapshot;
+mod turn;
+mod vantages;
+mod world;
+
+pub use policy::Policy;
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
+use crate::model::snapshot::Snapshot;
+use crate::model::time::{Mono, Now};
 use crate::model::transition::Transition;
+use book::Book;
+use turn::Turn;
+use world::World;
 
 /// Everything that can reach the engine.
 #[derive(Debug, Clone, PartialEq)]
@@ -30,9 +66,163 @@ pub enum Output {
     /// A state changed.
     Transition(Transition),
     /// An incident was opened, updated or resolved.
-    Incident(IncidentEvent),
+    Incident(Box<IncidentEvent>),
     /// Look at these servers now.
     Ask(SurveyRequest),
     /// Ask these servers for beats from now on.
     Beat(BeatPlan),
+}
+
+/// When the engine wants a [`Input::Tick`] at the latest, and why. Earlier and extra ticks do no harm.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadline {
+    /// When.
+    pub at: Mono,
+    /// Why.
+    pub why: Why,
+}
+
+/// Reasons to wake.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Why {
+    /// An answer to a beat may be overdue.
+    BeatDue,
+    /// A server or a vantage had time enough to come up.
+    JoinGrace,
+    /// A server that sends reports only may have fallen silent.
+    ReportSilence,
+    /// A suspected or cut server is to be looked at again.
+    LookAgain,
+    /// A bad state has lasted long enough for an incident.
+    Alert,
+    /// A good state has lasted long enough to resolve one.
+    Clear,
+}
+
+/// The state machine of a whole supercluster.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    policy: Policy,
+    world: World,
+    book: Book,
+    wake: Option<Deadline>,
+    dirty: bool,
+}
+
+impl Engine {
+    /// An engine that knows nothing yet.
+    #[must_use]
+    pub fn new(policy: Policy) -> Self {
+        Self { policy, world: World::default(), book: Book::default(), wake: None, dirty: false }
+    }
+
+    /// Takes one input in. Infallible: what makes no sense is ignored.
+    ///
+    /// Only [`Input::Tick`] judges silence and lasting states, so feed everything that has arrived before ticking: queued good news
+    /// then beats overdue timers.
+    pub fn handle(&mut self, input: Input, now: Now) -> Vec<Output> {
+        let mut out = Vec::new();
+        self.handle_into(input, now, &mut out);
+        out
+    }
+
+    /// As [`Engine::handle`], into a vector of the caller's.
+    pub fn handle_into(&mut self, input: Input, now: Now, out: &mut Vec<Output>) {
+        if matches!(input, Input::Tick) {
+            return self.tick(now, out);
+        }
+        let mut turn = Turn { policy: &self.policy, world: &mut self.world, now, out, wake: &mut self.wake };
+        self.dirty |= match input {
+            Input::Observed(seen) => turn.observed(&seen),
+            Input::Asked(round) => {
+                turn.asked(&round);
+                false
+            }
+            Input::Vantage(change) => {
+                turn.vantage_changed(&change);
+                true
+            }
+            Input::Stalled(stall) => {
+                turn.stalled(&stall);
+                true
+            }
+            Input::Restored(memory) => {
+                turn.restored(&memory);
+                self.book.restore(memory.incidents);
+                true
+            }
+            Input::Tick => false,
+        };
+    }
+
+    /// When to tick next, and why; `None` when nothing is pending.
+    #[must_use]
+    pub fn next_deadline(&self) -> Option<Deadline> {
+        self.wake
+    }
+
+    /// Whether something was taken in that a tick must judge, whatever the deadline.
+    #[must_use]
+    pub fn wants_tick(&self) -> bool {
+        self.dirty
+    }
+
+    /// All current truth.
+    #[must_use]
+    pub fn snapshot(&self, now: Now) -> Snapshot {
+        snapshot::take(&self.world, &self.book, now)
+    }
+
+    fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
+        if !self.dirty && self.wake.is_none_or(|due| due.at > now.mono) {
+            return;
+        }
+        self.dirty = false;
+        self.wake = None;
+        let mut turn = Turn { policy: &self.policy, world: &mut self.world, now, out, wake: &mut self.wake };
+        turn.judge();
+        self.book.step(&mut turn);
+    }
+}
+
+impl Turn<'_> {
+    fn judge(&mut self) {
+        let clusters: Vec<_> = self.world.clusters_by_name().collect();
+        let servers: Vec<_> = self.world.servers_by_key().collect();
+        for &ix in &clusters {
+            self.judge_vantage(ix);
+        }
+        for &ix in &servers {
+            self.judge_server(ix);
+        }
+        for &ix in &servers {
+            self.judge_outbounds(ix);
+            self.look_again(ix);
+        }
+        for &from in &clusters {
+            let remotes: Vec<_> = self.world.clusters[from].links.keys().copied().collect();
+            for to in remotes {
+                self.judge_link(from, to);
+            }
+        }
+        for &ix in &clusters {
+            self.judge_cluster(ix);
+        }
+        for &ix in &clusters {
+            self.look_around(ix);
+            self.plan_beats(ix);
+        }
+    }
+
+    fn restored(&mut self, memory: &Memory) {
+        for link in &memory.links {
+            let (from, to) = (
+                self.world.ensure_cluster(&link.from, self.now),
+                self.world.ensure_cluster(&link.to, self.now),
+            );
+            if let (Some(from), Some(to)) = (from, to) {
+                self.world.ensure_link(from, to, self.now).remembered = true;
+            }
+        }
+    }
 }

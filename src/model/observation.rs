@@ -95,6 +95,8 @@ pub struct StatsReport {
     pub connections: u64,
     /// Outbound gateway links it lists as up.
     pub gateways: Vec<OutboundStats>,
+    /// When it was made, by the server's clock: a message held up on the way must not pass for fresh news.
+    pub made: Option<DateTime<Utc>>,
     /// Whether it was asked for. A server also sends one unasked when it *dials* a gateway, before that link is listed.
     pub asked: bool,
 }
@@ -123,6 +125,8 @@ pub struct GatewaysReport {
     pub outbound: Vec<GatewayConnection>,
     /// Inbound connections, any number per remote cluster.
     pub inbound: Vec<GatewayConnection>,
+    /// When it was made, by the server's clock.
+    pub made: Option<DateTime<Utc>>,
 }
 
 /// One gateway connection in a [`GatewaysReport`].

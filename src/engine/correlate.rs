@@ -1,0 +1,429 @@
+//! One finding per root cause: which few things explain every bad state there is.
+//!
+//! Causes are tried in the order of [`IncidentKind`]; what one explains is claimed by it and told of inside it, not beside it.
+
+use super::world::{ClusterIx, Outbound, Server, ServerIx, World};
+use crate::model::evidence::Evidence;
+use crate::model::incident::{
+    Cause, CauseKind, Confidence, IncidentKind, Scope, ServerView, Severity, Subject,
+};
+use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
+use crate::model::time::Now;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// The longest it takes a server to notice a silent gateway: a PING every 15 s, two unanswered (measured: 31 to 42 s).
+const SERVERS_NOTICE_WITHIN: Duration = Duration::from_secs(45);
+/// How much evidence one finding carries.
+const MAX_EVIDENCE: usize = 24;
+
+/// What is wrong, and why.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Finding {
+    pub(super) kind: IncidentKind,
+    pub(super) severity: Severity,
+    pub(super) subject: Subject,
+    pub(super) departure: Option<Departure>,
+    pub(super) scope: Scope,
+    /// Since the oldest bad state behind it.
+    pub(super) since: Now,
+    pub(super) cause: Cause,
+    pub(super) view: ServerView,
+    /// Messages and bytes per second that crossed the cut server links before.
+    pub(super) rate: Option<(f64, f64)>,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+/// A server link by place: the sending server, the receiving cluster.
+type Cut = (ServerIx, ClusterIx);
+
+/// Finds the root causes of everything that is bad now.
+pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
+    let mut finder = Finder { world, now, cuts: cuts(world), claimed: BTreeSet::new(), found: Vec::new() };
+    finder.clusters_offline();
+    finder.vantages_lost();
+    finder.clusters_isolated();
+    finder.servers_lost();
+    finder.pairs_down();
+    finder.servers_cut_off();
+    finder.pairs_degraded();
+    finder.found.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
+    finder.found
+}
+
+/// Every server link that is cut.
+fn cuts(world: &World) -> BTreeSet<Cut> {
+    let mut cuts = BTreeSet::new();
+    for ix in world.servers_by_key() {
+        let server = &world.servers[ix];
+        for (&to, link) in server.links.iter().filter(|_| server.present()) {
+            if link.held.state == ServerLinkState::Down {
+                cuts.insert((ix, to));
+            }
+        }
+    }
+    cuts
+}
+
+struct Finder<'a> {
+    world: &'a World,
+    now: Now,
+    cuts: BTreeSet<Cut>,
+    /// Clusters that an incident about them explains already.
+    claimed: BTreeSet<ClusterIx>,
+    found: Vec<Finding>,
+}
+
+impl Finder<'_> {
+    fn clusters_offline(&mut self) {
+        for ix in self.world.clusters_by_name() {
+            let cluster = &self.world.clusters[ix];
+            let ClusterState::Offline(departure) = cluster.held.state else { continue };
+            self.claimed.insert(ix);
+            let mut draft = Draft::new(self.world);
+            draft.began(cluster.held.since);
+            draft.evidence(&cluster.held.evidence);
+            draft.cluster(ix);
+            for &server in &cluster.servers {
+                let held = &self.world.servers[server].held;
+                if matches!(held.state, ServerState::Lost | ServerState::Stopped) {
+                    draft.server(server);
+                }
+            }
+            draft.links_touching(ix);
+            draft.cuts(&self.take_touching(ix));
+            let (severity, kind, confidence) = match departure {
+                Departure::Planned => (Severity::Warning, CauseKind::PlannedStop, Confidence::Proven),
+                Departure::Crash => (Severity::Critical, CauseKind::Silent, Confidence::Likely),
+            };
+            let subject = Subject::Cluster(cluster.name.clone());
+            self.found.push(Finding {
+                departure: Some(departure),
+                ..draft.finding(
+                    IncidentKind::ClusterOffline,
+                    severity,
+                    subject,
+                    Cause { kind, confidence },
+                    self.now,
+                )
+            });
+        }
+    }
+
+    fn vantages_lost(&mut self) {
+        for ix in self.world.clusters_by_name() {
+            let cluster = &self.world.clusters[ix];
+            let Some(vantage) = cluster.vantage.as_ref().filter(|_| !self.claimed.contains(&ix)) else {
+                continue;
+            };
+            if !matches!(vantage.held.state, VantageState::Gone | VantageState::Impaired) {
+                continue;
+            }
+            let mut draft = Draft::new(self.world);
+            draft.began(vantage.held.since);
+            draft.evidence(&vantage.held.evidence);
+            draft.cluster(ix);
+            let heard_since = cluster
+                .servers
+                .iter()
+                .any(|&server| self.world.servers[server].heard_at > Some(vantage.held.since.mono));
+            let (severity, confidence) = match cluster.held.state {
+                ClusterState::Unreachable => {
+                    self.claimed.insert(ix);
+                    draft.cuts(&self.take_touching(ix));
+                    (Severity::Critical, Confidence::Possible)
+                }
+                ClusterState::Unknown
+                | ClusterState::Healthy
+                | ClusterState::Degraded
+                | ClusterState::Isolated
+                | ClusterState::Draining
+                | ClusterState::Offline(_) => {
+                    (Severity::Warning, if heard_since { Confidence::Proven } else { Confidence::Possible })
+                }
+            };
+            let cause = Cause { kind: CauseKind::OwnView, confidence };
+            let subject = Subject::Cluster(cluster.name.clone());
+            self.found.push(draft.finding(IncidentKind::VantageLost, severity, subject, cause, self.now));
+        }
+    }
+
+    fn clusters_isolated(&mut self) {
+        for ix in self.world.clusters_by_name() {
+            let cluster = &self.world.clusters[ix];
+            if cluster.held.state != ClusterState::Isolated || self.claimed.contains(&ix) {
+                continue;
+            }
+            self.claimed.insert(ix);
+            let cuts = self.take_touching(ix);
+            let mut draft = Draft::new(self.world);
+            draft.cluster(ix);
+            draft.links_touching(ix);
+            draft.cuts(&cuts);
+            let (subject, cause) = (Subject::Cluster(cluster.name.clone()), self.cause_of_cuts(&cuts));
+            self.found.push(draft.finding(
+                IncidentKind::ClusterIsolated,
+                Severity::Critical,
+                subject,
+                cause,
+                self.now,
+            ));
+        }
+    }
+
+    /// A lost server also explains the links of remote servers that end at it.
+    fn servers_lost(&mut self) {
+        for ix in self.world.servers_by_key() {
+            let server = &self.world.servers[ix];
+            if server.held.state != ServerState::Lost || self.claimed.contains(&server.cluster) {
+                continue;
+            }
+            let mut draft = Draft::new(self.world);
+            draft.began(server.held.since);
+            draft.server(ix);
+            draft.cuts(&self.take(|world, &(from, to)| peer(world, from, to) == Some(ix)));
+            let cause = Cause { kind: CauseKind::Silent, confidence: Confidence::Likely };
+            let subject = Subject::Server(server.key.clone());
+            self.found.push(draft.finding(
+                IncidentKind::ServerLost,
+                Severity::Warning,
+                subject,
+                cause,
+                self.now,
+            ));
+        }
+    }
+
+    fn pairs_down(&mut self) {
+        for (a, b) in self.pairs() {
+            let down = |from: ClusterIx, to: ClusterIx| {
+                self.world.clusters[from]
+                    .links
+                    .get(&to)
+                    .is_some_and(|link| link.held.state == LinkState::Down)
+                    && self
+                        .cuts
+                        .iter()
+                        .any(|&(server, at)| at == to && self.world.servers[server].cluster == from)
+            };
+            let links: Vec<_> = [(a, b), (b, a)].into_iter().filter(|&(from, to)| down(from, to)).collect();
+            if links.is_empty() {
+                continue;
+            }
+            let cuts = self.take_pair(a, b);
+            let mut draft = Draft::new(self.world);
+            for (from, to) in links {
+                draft.link(from, to);
+            }
+            draft.cuts(&cuts);
+            let (subject, cause) = (self.pair(a, b), self.cause_of_cuts(&cuts));
+            self.found.push(draft.finding(
+                IncidentKind::GatewayDown,
+                Severity::Critical,
+                subject,
+                cause,
+                self.now,
+            ));
+        }
+    }
+
+    /// A server that takes part in cuts with several remote clusters is what those cuts have in common.
+    fn servers_cut_off(&mut self) {
+        let mut remotes: BTreeMap<ServerIx, BTreeSet<ClusterIx>> = BTreeMap::new();
+        for &(server, to) in &self.cuts {
+            remotes.entry(server).or_default().insert(to);
+            if let Some(peer) = peer(self.world, server, to) {
+                remotes.entry(peer).or_default().insert(self.world.servers[server].cluster);
+            }
+        }
+        let mut suspects: Vec<_> = remotes.into_iter().filter(|(_, remotes)| remotes.len() >= 2).collect();
+        suspects.sort_by(|a, b| {
+            (b.1.len(), &self.world.servers[a.0].key).cmp(&(a.1.len(), &self.world.servers[b.0].key))
+        });
+        for (ix, _) in suspects {
+            let cuts = self.take(|world, &(server, to)| server == ix || peer(world, server, to) == Some(ix));
+            if cuts.is_empty() {
+                continue;
+            }
+            let subject = Subject::Server(self.world.servers[ix].key.clone());
+            self.degraded(subject, &cuts);
+        }
+    }
+
+    fn pairs_degraded(&mut self) {
+        for (a, b) in self.pairs() {
+            let cuts = self.take_pair(a, b);
+            if !cuts.is_empty() {
+                self.degraded(self.pair(a, b), &cuts);
+            }
+        }
+    }
+
+    fn degraded(&mut self, subject: Subject, cuts: &[Cut]) {
+        let mut draft = Draft::new(self.world);
+        draft.cuts(cuts);
+        let cause = self.cause_of_cuts(cuts);
+        self.found.push(draft.finding(
+            IncidentKind::GatewayDegraded,
+            Severity::Warning,
+            subject,
+            cause,
+            self.now,
+        ));
+    }
+
+    /// Packets dropped on the way show in that the servers go on listing links that beats show cut; a closed or refused connection
+    /// shows in that they knew at once.
+    fn cause_of_cuts(&self, cuts: &[Cut]) -> Cause {
+        let links = || cuts.iter().map(|&(server, to)| &self.world.servers[server].links[&to]);
+        let denied = links().any(|link| link.denied);
+        let known_gone = links().filter(|link| link.listed.is_some_and(|listed| !listed.up)).count();
+        let (kind, confidence) = match (denied, known_gone) {
+            (true, _) => (CauseKind::PacketsLost, Confidence::Likely),
+            (false, 0) => (CauseKind::Unknown, Confidence::Possible),
+            (false, some) if some == cuts.len() => (CauseKind::ConnectionsClosed, Confidence::Likely),
+            (false, _) => (CauseKind::ConnectionsClosed, Confidence::Possible),
+        };
+        Cause { kind, confidence }
+    }
+
+    fn pair(&self, a: ClusterIx, b: ClusterIx) -> Subject {
+        Subject::Pair(self.world.clusters[a].name.clone(), self.world.clusters[b].name.clone())
+    }
+
+    /// Every pair of clusters, alphabetically.
+    fn pairs(&self) -> Vec<(ClusterIx, ClusterIx)> {
+        let order: Vec<_> = self.world.clusters_by_name().collect();
+        let later = |at: usize| order[at + 1..].iter().map(move |&b| (at, b));
+        (0..order.len()).flat_map(later).map(|(at, b)| (order[at], b)).collect()
+    }
+
+    /// Takes the cuts that `explained` holds for out of what is still unexplained.
+    fn take(&mut self, explained: impl Fn(&World, &Cut) -> bool) -> Vec<Cut> {
+        let (taken, left) = self.cuts.iter().partition(|cut| explained(self.world, cut));
+        self.cuts = left;
+        Vec::from_iter::<BTreeSet<Cut>>(taken)
+    }
+
+    fn take_touching(&mut self, cluster: ClusterIx) -> Vec<Cut> {
+        self.take(|world, &(server, to)| to == cluster || world.servers[server].cluster == cluster)
+    }
+
+    fn take_pair(&mut self, a: ClusterIx, b: ClusterIx) -> Vec<Cut> {
+        self.take(|world, &(server, to)| {
+            let from = world.servers[server].cluster;
+            (from, to) == (a, b) || (from, to) == (b, a)
+        })
+    }
+}
+
+/// The server at which an outbound link ends, as far as known.
+fn peer(world: &World, server: ServerIx, to: ClusterIx) -> Option<ServerIx> {
+    let peer = world.servers[server].links[&to].peer.as_ref()?;
+    world.life(peer).filter(|&peer| world.servers[peer].cluster == to)
+}
+
+/// Collects what a finding touches.
+struct Draft<'a> {
+    world: &'a World,
+    scope: Scope,
+    view: ServerView,
+    since: Option<Now>,
+    rate: Option<(f64, f64)>,
+    evidence: Vec<Evidence>,
+}
+
+impl<'a> Draft<'a> {
+    fn new(world: &'a World) -> Self {
+        let (scope, view) = (Scope::default(), ServerView::default());
+        Self { world, scope, view, since: None, rate: None, evidence: Vec::new() }
+    }
+
+    fn began(&mut self, since: Now) {
+        if self.since.is_none_or(|before| since.mono < before.mono) {
+            self.since = Some(since);
+        }
+    }
+
+    fn evidence(&mut self, more: &[Evidence]) {
+        for one in more {
+            if self.evidence.len() < MAX_EVIDENCE && !self.evidence.contains(one) {
+                self.evidence.push(one.clone());
+            }
+        }
+    }
+
+    fn cluster(&mut self, ix: ClusterIx) {
+        self.scope.clusters.push(self.world.clusters[ix].name.clone());
+    }
+
+    fn server(&mut self, ix: ServerIx) {
+        let server: &Server = &self.world.servers[ix];
+        self.scope.servers.push(server.key.clone());
+        self.evidence(&server.held.evidence);
+    }
+
+    fn link(&mut self, from: ClusterIx, to: ClusterIx) {
+        self.scope.links.push(self.world.link_name(from, to));
+    }
+
+    fn links_touching(&mut self, ix: ClusterIx) {
+        let known = |from: ClusterIx, to: ClusterIx| {
+            self.world.clusters[from].links.get(&to).is_some_and(|link| link.held.state != LinkState::Retired)
+        };
+        let others = (0..self.world.clusters.len()).filter(|&other| other != ix);
+        let links: Vec<_> = others
+            .flat_map(|other| [(ix, other), (other, ix)])
+            .filter(|&(from, to)| known(from, to))
+            .collect();
+        for (from, to) in links {
+            self.link(from, to);
+        }
+    }
+
+    fn cuts(&mut self, cuts: &[Cut]) {
+        for &(server, to) in cuts {
+            let link: &Outbound = &self.world.servers[server].links[&to];
+            let name = self.world.servers[server].server_link(&self.world.clusters[to].name);
+            self.began(link.held.since);
+            self.evidence(&link.held.evidence);
+            if let Some(listed) = link.listed {
+                let side = if listed.up { &mut self.view.still_listed } else { &mut self.view.known_gone };
+                side.push(name.clone());
+            }
+            if let Some((messages, bytes)) = link.traffic.rate {
+                let (m, b) = self.rate.unwrap_or_default();
+                self.rate = Some((m + messages, b + bytes));
+            }
+            self.scope.server_links.push(name);
+            let lately = |refused: &&Evidence| {
+                (refused.at - link.held.since.wall).abs() < chrono::TimeDelta::minutes(1)
+            };
+            if let Some(refused) = self.world.clusters[to].refused.as_ref().filter(lately) {
+                self.evidence(std::slice::from_ref(refused));
+            }
+        }
+    }
+
+    fn finding(
+        mut self,
+        kind: IncidentKind,
+        severity: Severity,
+        subject: Subject,
+        cause: Cause,
+        now: Now,
+    ) -> Finding {
+        self.scope.clusters.sort();
+        self.scope.links.sort();
+        self.scope.server_links.sort();
+        self.scope.servers.sort();
+        self.view.still_listed.sort();
+        self.view.known_gone.sort();
+        let since = self.since.unwrap_or(now);
+        if !self.view.still_listed.is_empty() {
+            self.view.notice_by = Some(since.wall + SERVERS_NOTICE_WITHIN);
+        }
+        let Self { scope, view, rate, evidence, .. } = self;
+        Finding { kind, severity, subject, departure: None, scope, since, cause, view, rate, evidence }
+    }
+}

@@ -1,0 +1,292 @@
+//! Facts in: each observation moves what it proves at once and leaves the rest to the next judgement.
+
+use super::Why;
+use super::turn::Turn;
+use super::world::{ClusterIx, Listed, Seen, ServerIx};
+use crate::model::ask::Survey;
+use crate::model::evidence::Says;
+use crate::model::ids::ServerId;
+use crate::model::observation::{
+    AuthError, ClientChurn, ConfigReport, Fact, GatewaysReport, Observation, OutboundStats, Round,
+    ServerIdentity, StatsReport,
+};
+use crate::model::states::{Basis, ServerLinkState, ServerState};
+use crate::model::time::Mono;
+use chrono::{DateTime, Utc};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// How many one-second counts of closed client connections are kept per server.
+const CHURN_KEPT: usize = 16;
+
+impl Turn<'_> {
+    /// Takes a round in that was just asked. The first moment at which an answer to it can be overdue is a reason to wake.
+    pub(super) fn asked(&mut self, round: &Round) {
+        let Some(cluster) = self.world.cluster(&round.cluster) else { return };
+        let mark = super::rounds::RoundMark { number: round.number, at: round.at, through: round.through };
+        self.world.clusters[cluster].rounds.ask(mark);
+        self.wake_at(round.at + self.policy.latency_slack, Why::BeatDue);
+    }
+
+    /// Takes a fact in. Returns whether anything beyond beats changed, so that states must be judged at the next tick.
+    pub(super) fn observed(&mut self, seen: &Observation) -> bool {
+        let Some(vantage) = self.world.ensure_cluster(&seen.vantage, self.now) else { return false };
+        match &seen.fact {
+            Fact::Beat { server, number } => return self.beat(vantage, seen.at, server, *number),
+            Fact::Stats(report) => self.stats(vantage, seen.at, report),
+            Fact::Gateways(report) => self.gateways(vantage, seen.at, report),
+            Fact::Config(report) => self.config(vantage, report),
+            Fact::Leaving(who) => self.leaving(who),
+            Fact::Stopped(who) => self.stopped(who),
+            Fact::AuthError(error) => self.auth_error(error),
+            Fact::Clients(churn) => self.clients(seen.at, churn),
+        }
+        true
+    }
+
+    /// A beat proves that its server lives and, heard in another cluster and fresh, that the server can send there. A late one
+    /// (held up by a cut and delivered after it) counts only by its number.
+    fn beat(&mut self, vantage: ClusterIx, at: Mono, server: &ServerId, number: u64) -> bool {
+        let Some(ix) = self.world.life(server) else { return false };
+        let home = self.world.servers[ix].cluster;
+        let Some(round) = self.world.clusters[home].rounds.get(number).copied() else { return false };
+        let latency = at.since(round.at);
+        let server = &mut self.world.servers[ix];
+        server.heard.mark(number);
+        let path = &mut server.paths[vantage];
+        let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
+        path.last = path.last.max(Some(number));
+        if latency <= self.policy.latency_ceiling {
+            path.latency.sample(latency);
+        }
+        if latency > allowed {
+            return false;
+        }
+        server.heard_at = Some(at);
+        let revived = self.revive(ix, vantage);
+        if vantage == home {
+            self.heard_own(vantage, round.at) || revived
+        } else {
+            self.crossed(ix, vantage, latency) || revived
+        }
+    }
+
+    fn revive(&mut self, ix: ServerIx, vantage: ClusterIx) -> bool {
+        let server = &self.world.servers[ix];
+        match server.held.state {
+            ServerState::Unknown | ServerState::Lost => {
+                let says = Says::Heard {
+                    server: server.key.clone(),
+                    vantage: self.world.clusters[vantage].name.clone(),
+                };
+                let evidence = vec![self.evidence(says)];
+                self.set_server(ix, ServerState::Live, evidence);
+                true
+            }
+            // It said that it leaves or stopped: an answer that was under way does not take that back.
+            ServerState::Live | ServerState::Leaving | ServerState::Stopped => false,
+        }
+    }
+
+    /// A fresh beat was heard across a gateway.
+    fn crossed(&mut self, ix: ServerIx, vantage: ClusterIx, latency: Duration) -> bool {
+        let now = self.now;
+        let known = self.world.servers[ix].links.get(&vantage);
+        if known.is_some_and(|link| link.held.state == ServerLinkState::Up && link.basis == Basis::Beats) {
+            return false;
+        }
+        self.world.ensure_outbound(ix, vantage, now);
+        let key = self.world.servers[ix].key.clone();
+        let says =
+            Says::BeatHeard { server: key, vantage: self.world.clusters[vantage].name.clone(), latency };
+        let evidence = vec![self.evidence(says)];
+        self.set_outbound(ix, vantage, ServerLinkState::Up, Basis::Beats, evidence);
+        true
+    }
+
+    /// Finds or takes in the server behind a report. `None` for late news of a former life, or when the tables are full.
+    fn reporter(
+        &mut self,
+        vantage: ClusterIx,
+        at: Mono,
+        who: &ServerIdentity,
+        made: Option<DateTime<Utc>>,
+    ) -> Option<ServerIx> {
+        let ix = self.introduce(who)?;
+        let reports = &mut self.world.servers[ix].reports;
+        if made.is_some() && made <= reports.made {
+            return None;
+        }
+        reports.made = made.or(reports.made);
+        if let Some(last) = reports.last {
+            reports.interval = at.since(last).max(reports.interval * 3 / 4);
+        }
+        reports.last = Some(at);
+        self.world.servers[ix].heard_at = Some(at);
+        if self.world.servers[ix].held.state == ServerState::Unknown || !self.by_beats(ix) {
+            self.revive(ix, vantage);
+        }
+        Some(ix)
+    }
+
+    fn introduce(&mut self, who: &ServerIdentity) -> Option<ServerIx> {
+        match self.world.see(who, self.now) {
+            Seen::Known(ix) => Some(ix),
+            Seen::New(ix) => {
+                self.look(ix, Survey::Config);
+                self.look(ix, Survey::Gateways);
+                Some(ix)
+            }
+            Seen::Reborn(ix) => {
+                let says = Says::Restarted { server: self.world.servers[ix].key.clone(), id: who.id.clone() };
+                let evidence = vec![self.evidence(says)];
+                self.retire_outbounds(ix);
+                if self.world.servers[ix].present() {
+                    self.set_server(ix, ServerState::Lost, evidence.clone());
+                }
+                self.set_server(ix, ServerState::Live, evidence);
+                self.look(ix, Survey::Config);
+                self.look(ix, Survey::Gateways);
+                Some(ix)
+            }
+            Seen::Former | Seen::Refused => None,
+        }
+    }
+
+    fn stats(&mut self, vantage: ClusterIx, at: Mono, report: &StatsReport) {
+        let Some(ix) = self.reporter(vantage, at, &report.server, report.made) else { return };
+        self.world.servers[ix].clients.held = Some(report.connections);
+        let mut listed = BTreeSet::new();
+        for entry in &report.gateways {
+            let Some(remote) = self.world.ensure_cluster(&entry.to, self.now) else { continue };
+            if remote == self.world.servers[ix].cluster {
+                continue;
+            }
+            listed.insert(remote);
+            self.listed(ix, remote, at, Some(entry.connection));
+            self.traffic(ix, remote, at, entry);
+        }
+        // A server that dials a gateway says so before it lists the link: only an asked answer proves absence on its own.
+        if report.asked || !self.by_beats(ix) {
+            self.unlisted(ix, &listed, at);
+        }
+    }
+
+    fn gateways(&mut self, vantage: ClusterIx, at: Mono, report: &GatewaysReport) {
+        let Some(ix) = self.reporter(vantage, at, &report.server, report.made) else { return };
+        let mut listed = BTreeSet::new();
+        for row in &report.outbound {
+            let Some(remote) = self.world.ensure_cluster(&row.cluster, self.now) else { continue };
+            if remote == self.world.servers[ix].cluster {
+                continue;
+            }
+            listed.insert(remote);
+            self.listed(ix, remote, at, Some(row.connection));
+            if let Some(link) = self.world.servers[ix].links.get_mut(&remote) {
+                link.peer = Some(row.peer.clone());
+                link.configured |= row.configured;
+            }
+        }
+        self.unlisted(ix, &listed, at);
+    }
+
+    fn listed(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, connection: Option<u64>) {
+        let link = self.world.ensure_outbound(ix, remote, self.now);
+        link.seen = true;
+        let since = link.listed.filter(|before| before.up).map_or(at, |before| before.since);
+        link.listed = Some(Listed { up: true, since, at, connection });
+        // A report that left before the cut, or on its way when beats had just shown it, denies nothing.
+        if link.held.state == ServerLinkState::Down
+            && link.basis == Basis::Beats
+            && at.since(link.held.since.mono) >= self.policy.beat_period
+        {
+            link.denied = true;
+        }
+    }
+
+    fn unlisted(&mut self, ix: ServerIx, listed: &BTreeSet<ClusterIx>, at: Mono) {
+        for (remote, link) in &mut self.world.servers[ix].links {
+            if !listed.contains(remote) {
+                let since = link.listed.filter(|before| !before.up).map_or(at, |before| before.since);
+                link.listed = Some(Listed { up: false, since, at, connection: None });
+                link.peer = None;
+            }
+        }
+    }
+
+    fn traffic(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, entry: &OutboundStats) {
+        let Some(link) = self.world.servers[ix].links.get_mut(&remote) else { return };
+        let now = (at, entry.connection, entry.sent_messages, entry.sent_bytes);
+        if let Some((then, connection, messages, bytes)) = link.traffic.last {
+            let seconds = at.since(then).as_secs_f64();
+            if seconds < 1.0 && connection == entry.connection {
+                return;
+            }
+            if connection == entry.connection && link.held.state == ServerLinkState::Up {
+                let rate = |after: u64, before: u64| after.saturating_sub(before) as f64 / seconds;
+                link.traffic.rate =
+                    Some((rate(entry.sent_messages, messages), rate(entry.sent_bytes, bytes)));
+            }
+        }
+        link.traffic.last = Some(now);
+    }
+
+    fn config(&mut self, vantage: ClusterIx, report: &ConfigReport) {
+        let Some(ix) = self.introduce(&report.server) else { return };
+        if self.world.servers[ix].held.state == ServerState::Unknown {
+            self.revive(ix, vantage);
+        }
+        let home = self.world.servers[ix].cluster;
+        let mut named = BTreeSet::new();
+        for remote in &report.remotes {
+            let Some(remote) = self.world.ensure_cluster(remote, self.now) else { continue };
+            if remote != home {
+                named.insert(remote);
+                self.world.ensure_outbound(ix, remote, self.now);
+            }
+        }
+        let server = &mut self.world.servers[ix];
+        server.reports.configured = true;
+        for (remote, link) in &mut server.links {
+            link.configured = named.contains(remote);
+        }
+    }
+
+    fn leaving(&mut self, who: &ServerIdentity) {
+        let Some(ix) = self.introduce(who) else { return };
+        if self.world.servers[ix].held.state != ServerState::Stopped {
+            let says = Says::LameDuck { server: self.world.servers[ix].key.clone() };
+            let evidence = vec![self.evidence(says)];
+            self.set_server(ix, ServerState::Leaving, evidence);
+        }
+    }
+
+    fn stopped(&mut self, who: &ServerIdentity) {
+        let Some(ix) = self.introduce(who) else { return };
+        let says = Says::Shutdown { server: self.world.servers[ix].key.clone() };
+        let evidence = vec![self.evidence(says)];
+        self.set_server(ix, ServerState::Stopped, evidence);
+        self.retire_outbounds(ix);
+    }
+
+    fn auth_error(&mut self, error: &AuthError) {
+        if !error.gateway {
+            return;
+        }
+        let Some(ix) = self.introduce(&error.server) else { return };
+        let server = &self.world.servers[ix];
+        let says = Says::GatewayRefused { server: server.key.clone(), peer: error.peer.clone() };
+        let cluster = server.cluster;
+        self.world.clusters[cluster].refused = Some(self.evidence(says));
+    }
+
+    fn clients(&mut self, at: Mono, churn: &ClientChurn) {
+        let Some(ix) = self.introduce(&churn.server) else { return };
+        let clients = &mut self.world.servers[ix].clients;
+        clients.closed += u64::from(churn.disconnected);
+        if clients.recent.len() == CHURN_KEPT {
+            clients.recent.pop_front();
+        }
+        clients.recent.push_back((at, churn.disconnected));
+    }
+}

@@ -1,0 +1,45 @@
+//! The numbers the engine judges by.
+
+use std::time::Duration;
+
+/// Thresholds and spans. All have defaults that fit a supercluster on a healthy WAN.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Policy {
+    /// Time between two rounds of beats.
+    pub beat_period: Duration,
+    /// How many beats in a row must be missed before silence is believed.
+    pub confirm_beats: u32,
+    /// The least time beyond its path's usual latency that an answer is given before it counts as missed.
+    pub latency_slack: Duration,
+    /// The most time an answer is given, however slow the path usually is.
+    pub latency_ceiling: Duration,
+    /// How long a bad state must last before an incident is opened.
+    pub alert_after: Duration,
+    /// How long the good state must last before an incident is resolved.
+    pub clear_after: Duration,
+    /// How long a server that has just appeared may take to bring its links up.
+    pub join_grace: Duration,
+    /// How long beats missed by a vantage count for nothing after it was (re)connected: interest must spread first.
+    pub settle: Duration,
+    /// The least silence, in reports, after which a server that answers no beats is believed lost.
+    pub report_silence: Duration,
+    /// How often a server is looked at again while a link of it is cut.
+    pub look_again: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            beat_period: Duration::from_millis(250),
+            confirm_beats: 2,
+            latency_slack: Duration::from_millis(150),
+            latency_ceiling: Duration::from_secs(5),
+            alert_after: Duration::from_secs(3),
+            clear_after: Duration::from_secs(5),
+            join_grace: Duration::from_secs(10),
+            settle: Duration::from_millis(500),
+            report_silence: Duration::from_millis(2500),
+            look_again: Duration::from_secs(5),
+        }
+    }
+}

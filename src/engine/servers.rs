@@ -1,0 +1,97 @@
+//! Servers: live, leaving, stopped, lost. Silence counts only where somebody else was heard at the same time.
+
+use super::Why;
+use super::turn::Turn;
+use super::world::{ClusterIx, ServerIx};
+use crate::model::ask::Through;
+use crate::model::evidence::Says;
+use crate::model::states::{Basis, ServerLinkState, ServerState};
+use crate::model::time::Mono;
+
+impl Turn<'_> {
+    /// Whether this server is watched by beats: it can answer them and its cluster has been asked for some.
+    pub(super) fn by_beats(&self, ix: ServerIx) -> bool {
+        let server = &self.world.servers[ix];
+        server.answers_beats() && self.world.clusters[server.cluster].rounds.begun()
+    }
+
+    /// Judges whether a server has fallen silent.
+    pub(super) fn judge_server(&mut self, ix: ServerIx) {
+        match self.world.servers[ix].held.state {
+            ServerState::Live | ServerState::Leaving => {}
+            ServerState::Unknown | ServerState::Stopped | ServerState::Lost => return,
+        }
+        let silent = if self.by_beats(ix) { self.silent_to_beats(ix) } else { self.silent_in_reports(ix) };
+        if let Some(says) = silent {
+            let evidence = vec![self.evidence(says)];
+            // In lame duck mode silence is what was announced.
+            let leaving = self.world.servers[ix].held.state == ServerState::Leaving;
+            self.set_server(ix, if leaving { ServerState::Stopped } else { ServerState::Lost }, evidence);
+            self.retire_outbounds(ix);
+        }
+    }
+
+    /// Missed enough beats in a row that its own cluster's vantage asked, while that vantage heard others of the cluster?
+    fn silent_to_beats(&mut self, ix: ServerIx) -> Option<Says> {
+        let server = &self.world.servers[ix];
+        // Never heard in this life: it may still be starting.
+        let last = server.heard.newest()?;
+        let home = server.cluster;
+        if !self.world.sound(home) {
+            return None;
+        }
+        let (missed, next) = self.overdue(ix, home, home, last);
+        if missed >= self.policy.confirm_beats {
+            return Some(Says::Silent { server: self.world.servers[ix].key.clone(), missed });
+        }
+        if let Some(due) = next {
+            self.wake_at(due, Why::BeatDue);
+        }
+        None
+    }
+
+    /// How many rounds after `last` are overdue at `vantage`, though it has heard its own cluster since, and when the next may be.
+    fn overdue(&self, ix: ServerIx, home: ClusterIx, vantage: ClusterIx, last: u64) -> (u32, Option<Mono>) {
+        let Some(ears) = &self.world.clusters[vantage].vantage else { return (0, None) };
+        let path = &self.world.servers[ix].paths[vantage];
+        let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
+        let mut missed = 0;
+        for round in self.world.clusters[home].rounds.after(Some(last)) {
+            if round.through != Through::Home || round.at < ears.void_before {
+                continue;
+            }
+            let due = round.at + allowed;
+            if due > self.now.mono {
+                return (missed, Some(due));
+            }
+            if ears.alive_through < Some(round.at) {
+                return (missed, Some(self.now.mono + self.policy.beat_period));
+            }
+            missed += 1;
+        }
+        (missed, None)
+    }
+
+    fn silent_in_reports(&mut self, ix: ServerIx) -> Option<Says> {
+        let server = &self.world.servers[ix];
+        let last = server.reports.last?;
+        if !self.world.sound(server.cluster) {
+            return None;
+        }
+        let patience = self.policy.report_silence.max(server.reports.interval * 3);
+        if !self.lasted(last, patience, Why::ReportSilence) {
+            return None;
+        }
+        let server = &self.world.servers[ix];
+        Some(Says::NoReports { server: server.key.clone(), silent_for: self.now.mono.since(last) })
+    }
+
+    /// The links of a server that is not there count for nothing.
+    pub(super) fn retire_outbounds(&mut self, ix: ServerIx) {
+        let remotes: Vec<ClusterIx> = self.world.servers[ix].links.keys().copied().collect();
+        for remote in remotes {
+            let basis = self.world.servers[ix].links.get(&remote).map_or(Basis::Reports, |link| link.basis);
+            self.set_outbound(ix, remote, ServerLinkState::Retired, basis, Vec::new());
+        }
+    }
+}
