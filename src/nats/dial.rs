@@ -17,13 +17,17 @@ use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::error::Error;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 /// How long the checks of a fresh connection may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
+/// How long one address behind a host name may take to refuse.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long an address may stay silent before the next one is tried beside it.
 const STAGGER: Duration = Duration::from_millis(200);
 /// Events of one connection that wait to be looked at. They are hints: when full, further ones are lost.
@@ -65,6 +69,14 @@ pub enum DialError {
     /// There is no connection.
     #[error(transparent)]
     Connect(Box<ConnectError>),
+    /// A host name stands for several addresses, and not all of them refuse.
+    #[error(
+        "{address}: one address behind this name refuses the connection, another stays silent or only just came back"
+    )]
+    PartlyRefused {
+        /// The address.
+        address: String,
+    },
     /// The connection was made and then did not work.
     #[error(
         "{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?"
@@ -134,7 +146,7 @@ impl DialError {
                 | ConnectError::Tls { .. }
                 | ConnectError::Broken { .. } => Disconnect::Other,
             },
-            Self::Silent { .. } => Disconnect::TimedOut,
+            Self::PartlyRefused { .. } | Self::Silent { .. } => Disconnect::TimedOut,
             Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
             Self::WrongCluster { .. } => Disconnect::WrongCluster,
             Self::Broken { .. } | Self::NoCluster { .. } => Disconnect::Other,
@@ -156,7 +168,7 @@ impl DialError {
                 | ConnectError::Broken { .. } => false,
             },
             Self::NotSystemAccount { .. } | Self::WrongCluster { .. } | Self::NoCluster { .. } => true,
-            Self::Silent { .. } | Self::Broken { .. } => false,
+            Self::PartlyRefused { .. } | Self::Silent { .. } | Self::Broken { .. } => false,
         }
     }
 
@@ -218,7 +230,14 @@ impl Door {
         expected: Option<&ClusterName>,
     ) -> Result<Line, DialError> {
         let (report, events) = mpsc::channel(EVENT_ROOM);
-        let client = connect_once(address, &self.settings, &self.role, report).await?;
+        let connected = connect_once(address, &self.settings, &self.role, report).await;
+        let client = match connected {
+            Ok(client) => client,
+            Err(ConnectError::Refused { .. }) if !all_refuse(address).await => {
+                return Err(DialError::PartlyRefused { address: shown(address) });
+            }
+            Err(error) => return Err(error.into()),
+        };
         let info = client.server_info();
         let cluster = check_cluster(info.cluster.as_deref(), address, expected)?;
         let server = ServerId::from(info.server_id.as_str());
@@ -266,6 +285,24 @@ impl Door {
     }
 }
 
+/// Whether every address behind a name refuses. The client library tries them in turn and tells of the last one only.
+async fn all_refuse(address: &ServerAddr) -> bool {
+    let Ok(Ok(found)) = timeout(PROBE_LIMIT, address.socket_addrs()).await else { return false };
+    let found: Vec<SocketAddr> = found.collect();
+    if found.len() < 2 {
+        return true;
+    }
+    let mut probes: FuturesUnordered<_> =
+        found.into_iter().map(|address| timeout(PROBE_LIMIT, TcpStream::connect(address))).collect();
+    while let Some(probe) = probes.next().await {
+        match probe.map(|connected| connected.map_err(|error| error.kind())) {
+            Ok(Err(io::ErrorKind::ConnectionRefused | io::ErrorKind::NetworkUnreachable)) => {}
+            Ok(Err(_) | Ok(_)) | Err(_) => return false,
+        }
+    }
+    true
+}
+
 fn check_cluster(
     found: Option<&str>,
     address: &ServerAddr,
@@ -283,6 +320,18 @@ fn check_cluster(
 
 fn broken(address: &ServerAddr, message: String) -> DialError {
     DialError::Broken { address: shown(address), message }
+}
+
+/// One word for a reason, as a label of counters.
+pub(super) const fn word(reason: Disconnect) -> &'static str {
+    match reason {
+        Disconnect::Lost => "lost",
+        Disconnect::Refused => "refused",
+        Disconnect::TimedOut => "timed_out",
+        Disconnect::Unauthorized => "unauthorized",
+        Disconnect::WrongCluster => "wrong_cluster",
+        Disconnect::Other => "other",
+    }
 }
 
 /// `host:port`, without scheme or userinfo.
