@@ -205,7 +205,7 @@ async fn a_cluster_that_is_killed_is_refused_and_found_again_when_it_is_back() {
 async fn a_frozen_cluster_is_silent_then_given_up_and_taken_back_when_it_thaws() {
     let lab = start(|lab| lab.grid(2, 2)).await;
     let mut watch = beating(&lab).await;
-    lab.cluster("west").unwrap().freeze().unwrap();
+    lab.cluster("west").unwrap().freeze().await.unwrap();
     watch.listen(Duration::from_millis(300)).await;
     let frozen = watch.clock.mono();
     watch.until("the vantage is given up", |log| log.lost("west", Disconnect::Lost, frozen).is_some()).await;
@@ -227,7 +227,7 @@ async fn a_frozen_server_under_a_vantage_moves_the_vantage_to_a_sibling() {
     let (_, victim) = watch.log().connected("west", Mono::default()).unwrap();
     let server = lab.servers().iter().find(|server| server.id().as_ref() == Some(&victim)).unwrap();
     let frozen = watch.clock.mono();
-    server.freeze().unwrap();
+    server.freeze().await.unwrap();
     watch.until("the vantage is on the sibling", |log| log.connected("west", frozen).is_some()).await;
     let (back, sibling) = watch.log().connected("west", frozen).unwrap();
     println!("frozen server: on the sibling after {:?}", back.since(frozen));
@@ -394,6 +394,23 @@ async fn a_cluster_that_joins_later_gets_a_vantage() {
     assert!(watch.log().changes("west", Mono::default()).is_empty());
     lab.cluster("west").unwrap().start().await.unwrap();
     watch.until("west has a vantage", |log| log.connected("west", Mono::default()).is_some()).await;
+    watch.stop().await;
+}
+
+#[tokio::test]
+async fn connections_that_come_and_go_leave_no_task_behind() {
+    let lab = start(|lab| lab.grid(1, 1)).await;
+    let mut watch = beating(&lab).await;
+    let tasks = || tokio::runtime::Handle::current().metrics().num_alive_tasks();
+    let before = tasks();
+    for _ in 0..4 {
+        let killed = watch.clock.mono();
+        lab.server("east-1").unwrap().kill().await.unwrap();
+        watch.until("the loss is told", |log| log.lost("east", Disconnect::Refused, killed).is_some()).await;
+        lab.server("east-1").unwrap().start().await.unwrap();
+        watch.until("the vantage is back", |log| log.connected("east", killed).is_some()).await;
+    }
+    watch.until("as many tasks as before", |_| tasks() <= before).await;
     watch.stop().await;
 }
 
