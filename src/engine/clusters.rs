@@ -127,13 +127,14 @@ impl Turn<'_> {
             .filter(|server| server.present());
         let newest = present.clone().filter_map(|server| server.heard.newest()).max();
         let spoke = present.clone().filter_map(|server| server.heard_at).max();
-        let allowed = self.policy.latency_slack * 2
+        let allowed = self.policy.latency_slack
             + present
                 .flat_map(|server| {
                     listeners.iter().map(|&at| server.paths[at].latency.smoothed().unwrap_or_default())
                 })
                 .max()
-                .unwrap_or_default();
+                .unwrap_or_default()
+                * 2;
         let (mut missed, mut unanswered, mut next) = (0, Vec::new(), None::<Mono>);
         let unheard = cluster
             .rounds
