@@ -87,12 +87,16 @@ impl Book {
     pub(super) fn step(&mut self, turn: &mut Turn<'_>) {
         let found = findings(turn.world, turn.now);
         let mut owners: Vec<Option<usize>> = vec![None; self.open.len()];
-        let mut unmatched = Vec::new();
-        for (at, finding) in found.iter().enumerate() {
-            match self.owner(finding, &owners) {
-                Some(entry) => owners[entry] = Some(at),
-                None => unmatched.push(at),
-            }
+        let mut unmatched: Vec<usize> = (0..found.len()).collect();
+        // The same subject first, for all of them: what merely touches an incident must not take it from the cause it is about.
+        for matches in [same_subject, same_things] {
+            unmatched.retain(|&at| {
+                let free = |entry: &usize| {
+                    owners[*entry].is_none() && matches(&self.open[*entry].incident, &found[at])
+                };
+                let owner = (0..self.open.len()).find(free);
+                owner.inspect(|&entry| owners[entry] = Some(at)).is_none()
+            });
         }
         self.merge(turn, &found, &owners);
         for (entry, owner) in self.open.iter_mut().zip(&owners) {
@@ -120,21 +124,6 @@ impl Book {
                 self.waiting.insert(finding.subject.clone(), since);
             }
         }
-    }
-
-    /// The open incident that a finding continues: about the same subject, else the oldest that touches the same things.
-    fn owner(&self, finding: &Finding, owners: &[Option<usize>]) -> Option<usize> {
-        let free = |at: &usize| owners[*at].is_none();
-        let same = |at: &usize| {
-            let incident = &self.open[*at].incident;
-            incident.subject == finding.subject
-                && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
-        };
-        let all = 0..self.open.len();
-        all.clone()
-            .filter(free)
-            .find(same)
-            .or_else(|| all.filter(free).find(|&at| touch(&self.open[at].incident.scope, &finding.scope)))
     }
 
     /// Resolves incidents that a finding owned by another one explains as well.
@@ -307,6 +296,17 @@ fn closed_until(world: &World, scope: &Scope, at: Mono) -> u64 {
         clients.closed.saturating_sub(later.map(|(_, count)| u64::from(*count)).sum())
     });
     closed.sum()
+}
+
+/// Whether a finding is about what an open incident is about.
+fn same_subject(incident: &Incident, finding: &Finding) -> bool {
+    incident.subject == finding.subject
+        && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
+}
+
+/// Whether a finding touches what an open incident touches, and so may be what has become of it.
+fn same_things(incident: &Incident, finding: &Finding) -> bool {
+    touch(&incident.scope, &finding.scope)
 }
 
 fn touch(a: &Scope, b: &Scope) -> bool {
