@@ -3,5 +3,8 @@
 pub mod clock;
 pub mod config;
 pub mod engine;
+pub mod lab;
+pub mod metrics;
 pub mod model;
 pub mod nats;
+pub mod wire;

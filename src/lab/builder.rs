@@ -1,0 +1,234 @@
+//! From a description to running servers.
+
+use super::binary::{FindServerError, Finder, ServerBinary};
+use super::config::{Common, Credentials, ServerOptions, ServerPorts};
+use super::dialler::Roster;
+use super::faults::{Faults, UnknownName};
+use super::guard::Workspace;
+use super::ports::{Ports, loopback, password};
+use super::proxy::{Context, Proxy};
+use super::server::{ControlError, Estate, LabServer, Seat};
+use super::supercluster::Supercluster;
+use crate::clock::Clock;
+use crate::model::ids::{ClusterName, ServerKey, ServerName};
+use futures::future::try_join_all;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::sync::Arc;
+
+/// Names for clusters that need none in particular.
+const NAMES: [&str; 8] = ["east", "west", "central", "north", "south", "coast", "island", "ridge"];
+
+/// How often everything is started anew with other ports when somebody else took one.
+const ATTEMPTS: usize = 5;
+
+/// Why a supercluster could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// There is no program to run.
+    #[error(transparent)]
+    Binary(#[from] FindServerError),
+    /// No cluster, a cluster without servers, or a name given twice.
+    #[error("cannot start this supercluster: {0}")]
+    Description(String),
+    /// Options were given for a server that is not described.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// The working directory, its guard, or free ports could not be had.
+    #[error("cannot prepare a place for the supercluster to run in")]
+    Workspace(#[source] io::Error),
+    /// A server did not start.
+    #[error(transparent)]
+    Server(#[from] ControlError),
+}
+
+/// Describes a supercluster: clusters, servers, what they run and how they are configured.
+#[derive(Debug, Clone)]
+pub struct Builder {
+    servers: Vec<ServerKey>,
+    empty: Option<ClusterName>,
+    options: BTreeMap<ServerName, ServerOptions>,
+    binary: Option<ServerBinary>,
+    config: String,
+    jetstream: bool,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            empty: None,
+            options: BTreeMap::new(),
+            binary: None,
+            config: String::new(),
+            jetstream: true,
+        }
+    }
+}
+
+impl Builder {
+    /// Adds a cluster with this many servers, named `<cluster>-1`, `<cluster>-2`, ...
+    #[must_use]
+    pub fn cluster(mut self, name: &str, servers: usize) -> Self {
+        if servers == 0 {
+            self.empty = Some(name.into());
+        }
+        self.servers.extend(
+            (1..=servers)
+                .map(|n| ServerKey { cluster: name.into(), name: format!("{name}-{n}").as_str().into() }),
+        );
+        self
+    }
+
+    /// Adds this many clusters (east, west, central, north, ...; at most 8) with this many servers each.
+    #[must_use]
+    pub fn grid(self, clusters: usize, servers: usize) -> Self {
+        NAMES.iter().take(clusters).fold(self, |builder, name| builder.cluster(name, servers))
+    }
+
+    /// The program every server runs, unless its options name another. Without this, [`Finder::from_env`] finds one.
+    #[must_use]
+    pub fn binary(mut self, binary: ServerBinary) -> Self {
+        self.binary = Some(binary);
+        self
+    }
+
+    /// Text appended to the configuration of every server, at top level.
+    #[must_use]
+    pub fn config(mut self, text: &str) -> Self {
+        self.config.push_str(text);
+        self.config.push('\n');
+        self
+    }
+
+    /// What differs for the server of this name.
+    #[must_use]
+    pub fn server(mut self, name: &str, options: ServerOptions) -> Self {
+        self.options.insert(name.into(), options);
+        self
+    }
+
+    /// Servers without JetStream: they start faster and elect no meta leader.
+    #[must_use]
+    pub fn without_jetstream(mut self) -> Self {
+        self.jetstream = false;
+        self
+    }
+
+    /// Finds the program if none was given, and starts all servers. They greet clients on return, and their gateways
+    /// connect within the next seconds: see [`Supercluster::ready`].
+    ///
+    /// # Errors
+    /// [`StartError`]; of a server that ended, with the end of its log.
+    pub async fn start(mut self) -> Result<Supercluster, StartError> {
+        self.check()?;
+        let binary = match self.binary.take() {
+            Some(binary) => binary,
+            None => Finder::from_env().find().await?,
+        };
+        tracing::debug!(program = %binary.path.display(), version = %binary.version, "starting a supercluster");
+        let mut attempts = 1;
+        loop {
+            match self.attempt(&binary).await {
+                Err(StartError::Server(error)) if error.is_port_taken() && attempts < ATTEMPTS => {
+                    tracing::debug!(%error, attempts, "a port was taken, starting anew");
+                    attempts += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+
+    fn check(&self) -> Result<(), StartError> {
+        if let Some(cluster) = &self.empty {
+            return Err(StartError::Description(format!("cluster {cluster} has no server")));
+        }
+        if self.servers.is_empty() {
+            return Err(StartError::Description("it has no cluster".to_owned()));
+        }
+        let mut names = BTreeSet::new();
+        for key in &self.servers {
+            if !names.insert(&key.name) {
+                return Err(StartError::Description(format!("two servers are named {}", key.name)));
+            }
+        }
+        match self.options.keys().find(|name| !names.contains(name)) {
+            Some(name) => Err(UnknownName(name.to_string()).into()),
+            None => Ok(()),
+        }
+    }
+
+    async fn attempt(&self, binary: &ServerBinary) -> Result<Supercluster, StartError> {
+        let lab = self.lay_out(binary).map_err(StartError::Workspace)?;
+        try_join_all(lab.servers().iter().map(LabServer::start)).await?;
+        Ok(lab)
+    }
+
+    /// Everything but the server processes.
+    fn lay_out(&self, binary: &ServerBinary) -> io::Result<Supercluster> {
+        let mut ports = Ports::default();
+        let seats =
+            self.servers.iter().map(|key| seat(key, &mut ports)).collect::<io::Result<Vec<Seat>>>()?;
+        let secret = |user: &str| Credentials { user: user.to_owned(), password: password() };
+        let estate = Arc::new(Estate {
+            workspace: Arc::new(Workspace::create()?),
+            roster: Roster::default(),
+            binary: binary.clone(),
+            common: Common {
+                system: secret("sys"),
+                app: secret("app"),
+                jetstream: self.jetstream,
+                config: self.config.clone(),
+            },
+            seats,
+        });
+        let faults = Faults::new(&self.servers);
+        let clock = Clock::start();
+        let servers = estate.seats.iter().enumerate().map(|(index, seat)| {
+            let context = Context {
+                target: seat.key.clone(),
+                gateway: loopback(seat.ports.gateway),
+                faults: faults.subscribe(),
+                roster: estate.roster.clone(),
+                clock,
+            };
+            let proxy = Proxy::new(seat.advertise, context);
+            let dir = estate.workspace.path().join(format!("server-{}", index + 1));
+            let options = self.options.get(&seat.key.name).cloned().unwrap_or_default();
+            LabServer::new(seat.clone(), dir, proxy, Arc::clone(&estate), options)
+        });
+        let servers = servers.collect();
+        Ok(Supercluster::new(servers, faults, estate))
+    }
+}
+
+fn seat(key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
+    let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
+    Ok(Seat { key: key.clone(), ports: own, advertise: loopback(ports.pick()?) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(builder: &Builder) -> String {
+        builder.check().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn descriptions_that_make_no_sense_are_refused_before_anything_starts() {
+        assert!(refusal(&Builder::default()).contains("no cluster"));
+        assert!(refusal(&Builder::default().cluster("east", 0)).contains("east has no server"));
+        assert!(refusal(&Builder::default().cluster("east", 2).cluster("east", 1)).contains("east-1"));
+        let stray = Builder::default().cluster("east", 1).server("west-1", ServerOptions::default());
+        assert!(refusal(&stray).contains("west-1"));
+    }
+
+    #[test]
+    fn a_grid_uses_the_default_names() {
+        let names: Vec<String> =
+            Builder::default().grid(3, 2).servers.iter().map(ToString::to_string).collect();
+        assert_eq!(names[0], "east/east-1");
+        assert_eq!(names[5], "central/central-2");
+    }
+}

@@ -1,0 +1,174 @@
+//! One direction of one proxied connection: bytes in, bytes out, under the fault in force.
+
+use super::faults::{Fault, FaultView};
+use super::ports::random;
+use crate::clock::Clock;
+use crate::model::time::Mono;
+use bytes::{Buf, Bytes};
+use std::collections::VecDeque;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// A slow connection is fed in pieces of this share of a second, so that it trickles instead of stuttering.
+const SLOW_PIECES_PER_SECOND: u32 = 20;
+
+/// Why a direction ended, and so the whole connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// One side closed (everything it sent before was passed on) or broke.
+    Closed,
+    /// The fault says so.
+    Reset,
+}
+
+/// Carries bytes from `from` to `to` until the connection ends; `first` goes ahead of what is read.
+pub(super) async fn pump(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    mut view: FaultView,
+    clock: Clock,
+    first: Bytes,
+) -> End {
+    let mut fault = view.current();
+    let mut line = DelayLine::new(clock);
+    line.push(first, fault);
+    let mut scratch = vec![0_u8; CHUNK];
+    let mut open = true;
+    loop {
+        if fault == Fault::Reset {
+            return End::Reset;
+        }
+        if !open && line.is_empty() {
+            return End::Closed;
+        }
+        let held = fault == Fault::Blackhole;
+        let due = line.next_due().filter(|_| !held);
+        let ready = due.is_some_and(|at| at <= clock.mono());
+        let chunk = chunk(fault);
+        tokio::select! {
+            biased;
+            alive = view.changed() => {
+                if !alive {
+                    return End::Closed;
+                }
+                fault = view.current();
+                line.retime(fault);
+            }
+            written = to.write(line.front()), if ready => match written {
+                Ok(count) if count > 0 => line.consume(count),
+                Ok(_) | Err(_) => return End::Closed,
+            },
+            read = from.read(&mut scratch[..chunk]), if open && !held && line.len() < room(fault) => match read {
+                Ok(count) if count > 0 => line.push(Bytes::copy_from_slice(&scratch[..count]), fault),
+                Ok(_) => open = false,
+                Err(_) => return End::Closed,
+            },
+            () = tokio::time::sleep_until(clock.instant(due.unwrap_or_default())), if due.is_some() && !ready => {}
+        }
+    }
+}
+
+/// How many bytes may wait inside before reading stops and TCP holds the sender back. A delayed line must hold what
+/// is under way at full speed; any other should hold little.
+fn room(fault: Fault) -> usize {
+    match fault {
+        Fault::Delay { .. } => 64 * 1024 * 1024,
+        Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset => 4 * CHUNK,
+        Fault::Slow { .. } => chunk(fault),
+    }
+}
+
+fn chunk(fault: Fault) -> usize {
+    match fault {
+        Fault::Slow { bytes_per_second } => {
+            let piece = bytes_per_second.get() / SLOW_PIECES_PER_SECOND;
+            usize::try_from(piece).unwrap_or(CHUNK).clamp(1, CHUNK)
+        }
+        Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset | Fault::Delay { .. } => CHUNK,
+    }
+}
+
+/// Chunks in the order in which they came, each with the time from which on it may go out.
+struct DelayLine {
+    clock: Clock,
+    chunks: VecDeque<(Mono, Bytes)>,
+    len: usize,
+    last_due: Mono,
+}
+
+impl DelayLine {
+    fn new(clock: Clock) -> Self {
+        Self { clock, chunks: VecDeque::new(), len: 0, last_due: Mono::default() }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn next_due(&self) -> Option<Mono> {
+        self.chunks.front().map(|(due, _)| *due)
+    }
+
+    fn front(&self) -> &[u8] {
+        self.chunks.front().map_or(&[], |(_, bytes)| bytes)
+    }
+
+    /// Due times never go backwards, so order is kept whatever the jitter.
+    fn push(&mut self, bytes: Bytes, fault: Fault) {
+        if bytes.is_empty() {
+            return;
+        }
+        let now = self.clock.mono();
+        let due = match fault {
+            Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset => now,
+            Fault::Delay { latency, jitter } => now + latency + random_up_to(jitter),
+            Fault::Slow { bytes_per_second } => {
+                self.last_due.max(now) + transfer(bytes.len(), bytes_per_second.get())
+            }
+        };
+        self.last_due = due.max(self.last_due);
+        self.len += bytes.len();
+        self.chunks.push_back((self.last_due, bytes));
+    }
+
+    fn consume(&mut self, count: usize) {
+        let Some((_, bytes)) = self.chunks.front_mut() else { return };
+        bytes.advance(count);
+        self.len -= count;
+        if bytes.is_empty() {
+            self.chunks.pop_front();
+        }
+    }
+
+    /// A fault that ended must not go on in what waits here: nothing waits longer than the new fault asks for.
+    fn retime(&mut self, fault: Fault) {
+        let latest = self.clock.mono()
+            + match fault {
+                Fault::Delay { latency, .. } => latency,
+                Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset | Fault::Slow { .. } => {
+                    Duration::ZERO
+                }
+            };
+        for (due, _) in &mut self.chunks {
+            *due = latest.min(*due);
+        }
+        self.last_due = latest.min(self.last_due);
+    }
+}
+
+fn transfer(bytes: usize, per_second: u32) -> Duration {
+    Duration::from_secs_f64(u32::try_from(bytes).unwrap_or(u32::MAX) as f64 / f64::from(per_second))
+}
+
+fn random_up_to(limit: Duration) -> Duration {
+    // The upper 32 bits as a fraction of one.
+    let fraction = (random() >> 32) as f64 / f64::from(u32::MAX);
+    limit.mul_f64(fraction)
+}

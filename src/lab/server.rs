@@ -1,0 +1,480 @@
+//! One server of a lab: start, stop, freeze and break it, across as many lives as wanted.
+
+use super::binary::ServerBinary;
+use super::config::{Common, Credentials, ServerConfig, ServerOptions, ServerPorts};
+use super::dialler::{Roster, RosterEntry};
+use super::guard::Workspace;
+use super::ports::loopback;
+use super::process::Process;
+use super::proxy::Proxy;
+use super::supercluster::ConnectError;
+use crate::model::ids::{ClusterName, ServerId, ServerKey};
+use rustix::process::Signal;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::TcpStream;
+use tokio::time::{sleep, timeout};
+
+const START_LIMIT: Duration = Duration::from_secs(20);
+const KILL_LIMIT: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(5);
+const GREETING_LIMIT: u64 = 64 * 1024;
+
+/// Why a server could not be steered.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// It does not run, so there is nothing to send a signal to. Start it first.
+    #[error("server {server} does not run")]
+    NotRunning {
+        /// Which server.
+        server: ServerKey,
+    },
+    /// It runs already. Stop it first.
+    #[error("server {server} runs already")]
+    AlreadyRunning {
+        /// Which server.
+        server: ServerKey,
+    },
+    /// The system refused a signal or could not tell the state of the process.
+    #[error("cannot signal server {server}")]
+    Signal {
+        /// Which server.
+        server: ServerKey,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// It did not end in the time given.
+    #[error("server {server} still runs after {waited:?}")]
+    StillRunning {
+        /// Which server.
+        server: ServerKey,
+        /// How long it was waited for.
+        waited: Duration,
+    },
+    /// Its files could not be written or its program not be started.
+    #[error("cannot start server {server} with {}", program.display())]
+    Spawn {
+        /// Which server.
+        server: ServerKey,
+        /// The program.
+        program: PathBuf,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+    /// It ended right after its start; its log says why.
+    #[error("server {server} ended at its start ({status}); its log ends with:\n{log}")]
+    Died {
+        /// Which server.
+        server: ServerKey,
+        /// How it ended.
+        status: ExitStatus,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// It runs and does not greet clients.
+    #[error("server {server} greets no client after {waited:?}; its log ends with:\n{log}")]
+    Silent {
+        /// Which server.
+        server: ServerKey,
+        /// How long it was waited for.
+        waited: Duration,
+        /// The last lines of its log.
+        log: String,
+    },
+    /// The fault proxy cannot listen on its address.
+    #[error("cannot listen on {address} in front of server {server}")]
+    Proxy {
+        /// Which server.
+        server: ServerKey,
+        /// The proxy's address.
+        address: SocketAddr,
+        /// The system's reason.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl ControlError {
+    /// Whether somebody else took a port between its choice and its use: choosing again helps.
+    pub(super) fn is_port_taken(&self) -> bool {
+        match self {
+            Self::Died { log, .. } => log.contains("address already in use"),
+            Self::Proxy { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
+            Self::NotRunning { .. }
+            | Self::AlreadyRunning { .. }
+            | Self::Signal { .. }
+            | Self::StillRunning { .. }
+            | Self::Spawn { .. }
+            | Self::Silent { .. } => false,
+        }
+    }
+}
+
+/// The place of a server in the supercluster; the same in all its lives.
+#[derive(Debug, Clone)]
+pub(super) struct Seat {
+    pub(super) key: ServerKey,
+    pub(super) ports: ServerPorts,
+    pub(super) advertise: SocketAddr,
+}
+
+/// What the servers of a lab share.
+#[derive(Debug)]
+pub(super) struct Estate {
+    pub(super) workspace: Arc<Workspace>,
+    pub(super) roster: Roster,
+    pub(super) binary: ServerBinary,
+    pub(super) common: Common,
+    pub(super) seats: Vec<Seat>,
+}
+
+/// A server of the lab. Its name, its ports and its files stay the same across restarts; its id does not.
+#[derive(Debug)]
+pub struct LabServer {
+    seat: Seat,
+    dir: PathBuf,
+    proxy: Proxy,
+    estate: Arc<Estate>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    options: ServerOptions,
+    life: Option<Life>,
+    end: Option<UnaskedEnd>,
+}
+
+/// One life of the server. Dropping it kills the process.
+#[derive(Debug)]
+struct Life {
+    process: Process,
+    id: ServerId,
+    asked_to_end: bool,
+    _entry: RosterEntry,
+}
+
+/// A server that ended although nobody asked it to.
+#[derive(Debug, Clone)]
+pub(super) struct UnaskedEnd {
+    pub(super) status: ExitStatus,
+    pub(super) log: String,
+}
+
+impl LabServer {
+    pub(super) fn new(
+        seat: Seat,
+        dir: PathBuf,
+        proxy: Proxy,
+        estate: Arc<Estate>,
+        options: ServerOptions,
+    ) -> Self {
+        Self { seat, dir, proxy, estate, state: Mutex::new(State { options, life: None, end: None }) }
+    }
+
+    /// Its cluster and name.
+    #[must_use]
+    pub fn key(&self) -> &ServerKey {
+        &self.seat.key
+    }
+
+    /// Where clients connect, without credentials: `nats://127.0.0.1:port`.
+    #[must_use]
+    pub fn client_url(&self) -> String {
+        format!("nats://{}", loopback(self.seat.ports.client))
+    }
+
+    /// Where other clusters' gateways dial it: the address of its fault proxy.
+    #[must_use]
+    pub fn gateway_address(&self) -> SocketAddr {
+        self.seat.advertise
+    }
+
+    /// The id of its current life, or `None` when it does not run.
+    #[must_use]
+    pub fn id(&self) -> Option<ServerId> {
+        self.observed().life.as_ref().map(|life| life.id.clone())
+    }
+
+    /// The id of its process, or `None` when it does not run.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.observed().life.as_ref().map(|life| life.process.pid())
+    }
+
+    /// Its directory: configuration, log, JetStream store.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Its log, of all its lives.
+    #[must_use]
+    pub fn log_path(&self) -> PathBuf {
+        self.dir.join("server.log")
+    }
+
+    /// What differs from the lab's defaults.
+    #[must_use]
+    pub fn options(&self) -> ServerOptions {
+        self.observed().options.clone()
+    }
+
+    /// Other options (another program, other configuration), from the next start on.
+    pub fn set_options(&self, options: ServerOptions) {
+        self.observed().options = options;
+    }
+
+    /// Connects a client of the system account.
+    ///
+    /// # Errors
+    /// [`ConnectError`] when the server does not take it.
+    pub async fn system_client(&self) -> Result<async_nats::Client, ConnectError> {
+        self.client(&self.estate.common.system).await
+    }
+
+    /// Connects a client of the account `APP`.
+    ///
+    /// # Errors
+    /// [`ConnectError`] when the server does not take it.
+    pub async fn app_client(&self) -> Result<async_nats::Client, ConnectError> {
+        self.client(&self.estate.common.app).await
+    }
+
+    async fn client(&self, who: &Credentials) -> Result<async_nats::Client, ConnectError> {
+        async_nats::ConnectOptions::with_user_and_password(who.user.clone(), who.password.clone())
+            .name("gatewatch-lab")
+            .ignore_discovered_servers()
+            .connect(self.client_url())
+            .await
+            .map_err(|source| ConnectError { server: self.key().clone(), source })
+    }
+
+    /// Starts it and waits until it greets clients. Gateways and routes connect within the next seconds.
+    ///
+    /// # Errors
+    /// [`ControlError`]; when the server ended or does not answer, with the end of its log.
+    pub async fn start(&self) -> Result<(), ControlError> {
+        let process = self.spawn()?;
+        let entry = self.estate.roster.enter(process.pid(), self.key());
+        let mut life = Life { process, id: ServerId::from(""), asked_to_end: false, _entry: entry };
+        life.id = self.greeting(&mut life.process).await?;
+        self.proxy.open().await.map_err(|source| ControlError::Proxy {
+            server: self.key().clone(),
+            address: self.proxy.address(),
+            source,
+        })?;
+        tracing::debug!(server = %self.key(), id = %life.id, pid = life.process.pid(), "server started");
+        let mut state = self.observed();
+        state.end = None;
+        state.life = Some(life);
+        Ok(())
+    }
+
+    /// Kills it as a crash would (SIGKILL) and waits until it is gone.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub async fn kill(&self) -> Result<(), ControlError> {
+        self.signal(Signal::KILL, Asks::End)?;
+        self.await_exit(KILL_LIMIT).await
+    }
+
+    /// Asks it to stop (SIGTERM: it announces its shutdown) and waits up to `limit` until it is gone.
+    ///
+    /// # Errors
+    /// [`ControlError::StillRunning`] after `limit`, for instance because it is frozen.
+    pub async fn stop(&self, limit: Duration) -> Result<(), ControlError> {
+        self.signal(Signal::TERM, Asks::End)?;
+        self.await_exit(limit).await
+    }
+
+    /// Lame duck mode (SIGUSR2): it announces that it leaves, takes no more clients, sends its clients away and ends.
+    /// Returns at once; see [`LabServer::await_exit`]. With a handful of clients it takes about a second for each.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub fn lame_duck(&self) -> Result<(), ControlError> {
+        self.signal(Signal::USR2, Asks::End)
+    }
+
+    /// Freezes it (SIGSTOP): it neither computes nor answers; its sockets stay open and the system accepts for it.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub fn freeze(&self) -> Result<(), ControlError> {
+        self.signal(Signal::STOP, Asks::Nothing)
+    }
+
+    /// Ends a freeze (SIGCONT).
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub fn thaw(&self) -> Result<(), ControlError> {
+        self.signal(Signal::CONT, Asks::Nothing)
+    }
+
+    /// Stops it if it runs, and starts it again with its present options.
+    ///
+    /// # Errors
+    /// Those of [`LabServer::stop`] (with a limit of 10 s) and [`LabServer::start`].
+    pub async fn restart(&self) -> Result<(), ControlError> {
+        if self.pid().is_some() {
+            self.stop(Duration::from_secs(10)).await?;
+        }
+        self.start().await
+    }
+
+    /// Waits up to `limit` until it does not run.
+    ///
+    /// # Errors
+    /// [`ControlError::StillRunning`] after `limit`.
+    pub async fn await_exit(&self, limit: Duration) -> Result<(), ControlError> {
+        let gone = async {
+            while self.pid().is_some() {
+                sleep(POLL).await;
+            }
+        };
+        timeout(limit, gone)
+            .await
+            .map_err(|_| ControlError::StillRunning { server: self.key().clone(), waited: limit })
+    }
+
+    /// How it ended, if nobody asked it to.
+    pub(super) fn unasked_end(&self) -> Option<UnaskedEnd> {
+        self.observed().end.clone()
+    }
+
+    /// Sends SIGKILL and does not wait: so that many servers die at the same time.
+    pub(super) fn begin_kill(&self) {
+        // Not running is what is wanted; any other failure is met again when the process is dropped.
+        let _ = self.signal(Signal::KILL, Asks::End);
+    }
+
+    /// The state, brought up to date: a process that has ended is reaped, and its proxy stops to listen.
+    fn observed(&self) -> MutexGuard<'_, State> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ended = state.life.as_mut().map(|life| life.process.ended());
+        match ended {
+            Some(Ok(Some(status))) => {
+                self.proxy.close();
+                if let Some(life) = state.life.take()
+                    && !life.asked_to_end
+                {
+                    state.end = Some(UnaskedEnd { status, log: life.process.log_tail() });
+                }
+            }
+            Some(Err(error)) => {
+                tracing::warn!(server = %self.key(), %error, "cannot tell whether a server runs");
+            }
+            Some(Ok(None)) | None => {}
+        }
+        state
+    }
+
+    fn signal(&self, signal: Signal, asks: Asks) -> Result<(), ControlError> {
+        let mut state = self.observed();
+        let server = || self.key().clone();
+        let life = state.life.as_mut().ok_or_else(|| ControlError::NotRunning { server: server() })?;
+        life.process.signal(signal).map_err(|source| ControlError::Signal { server: server(), source })?;
+        life.asked_to_end |= asks == Asks::End;
+        Ok(())
+    }
+
+    fn spawn(&self) -> Result<Process, ControlError> {
+        let state = self.observed();
+        if state.life.is_some() {
+            return Err(ControlError::AlreadyRunning { server: self.key().clone() });
+        }
+        let program = &state.options.binary.as_ref().unwrap_or(&self.estate.binary).path;
+        let config = self.dir.join("server.conf");
+        std::fs::create_dir_all(&self.dir)
+            .and_then(|()| std::fs::write(&config, self.config(&state.options)))
+            .and_then(|()| Process::spawn(&self.estate.workspace, program, &config, &self.log_path()))
+            .map_err(|source| ControlError::Spawn {
+                server: self.key().clone(),
+                program: program.clone(),
+                source,
+            })
+    }
+
+    fn config(&self, options: &ServerOptions) -> String {
+        let seats = &self.estate.seats;
+        let own = &self.key().cluster;
+        let routes: Vec<u16> =
+            seats.iter().filter(|seat| seat.key.cluster == *own).map(|seat| seat.ports.route).collect();
+        let mut remotes: BTreeMap<ClusterName, Vec<SocketAddr>> = BTreeMap::new();
+        for seat in seats.iter().filter(|seat| seat.key.cluster != *own) {
+            remotes.entry(seat.key.cluster.clone()).or_default().push(seat.advertise);
+        }
+        ServerConfig {
+            key: self.key(),
+            ports: self.seat.ports,
+            advertise: self.seat.advertise,
+            routes: &routes,
+            remotes: &remotes.into_iter().collect::<Vec<_>>(),
+            store: self.dir.join("jetstream"),
+            common: &self.estate.common,
+            options,
+        }
+        .render()
+    }
+
+    /// Waits for the greeting of a server just spawned; it carries the id of the new life.
+    async fn greeting(&self, process: &mut Process) -> Result<ServerId, ControlError> {
+        let server = || self.key().clone();
+        let greeted = async {
+            loop {
+                let ended =
+                    process.ended().map_err(|source| ControlError::Signal { server: server(), source })?;
+                if let Some(status) = ended {
+                    return Err(ControlError::Died { server: server(), status, log: process.log_tail() });
+                }
+                match greet(loopback(self.seat.ports.client)).await {
+                    Ok(info) if info.server_name == self.key().name.as_str() => {
+                        return Ok(ServerId::from(info.server_id.as_str()));
+                    }
+                    // Not listening yet, or a stranger on the port: then the server is about to end.
+                    Ok(_) | Err(_) => sleep(POLL).await,
+                }
+            }
+        };
+        match timeout(START_LIMIT, greeted).await {
+            Ok(result) => result,
+            Err(_) => {
+                Err(ControlError::Silent { server: server(), waited: START_LIMIT, log: process.log_tail() })
+            }
+        }
+    }
+}
+
+/// Whether a signal asks the server to end.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Asks {
+    End,
+    Nothing,
+}
+
+#[derive(Deserialize)]
+struct Info {
+    server_id: String,
+    server_name: String,
+}
+
+/// Reads the line with which a server greets every client.
+async fn greet(address: SocketAddr) -> io::Result<Info> {
+    let stream = TcpStream::connect(address).await?;
+    let mut line = String::new();
+    BufReader::new(stream.take(GREETING_LIMIT)).read_line(&mut line).await?;
+    let body = line.strip_prefix("INFO ").ok_or(io::ErrorKind::InvalidData)?;
+    serde_json::from_str(body).map_err(io::Error::from)
+}

@@ -1,0 +1,206 @@
+//! A running supercluster: its servers by name, its clusters, its credentials and its faults.
+
+use super::binary::ServerBinary;
+use super::builder::Builder;
+use super::config::Credentials;
+use super::faults::{Faults, UnknownName};
+use super::ready::{self, ReadyError};
+use super::server::{ControlError, Estate, LabServer};
+use crate::model::ids::{ClusterName, ServerKey};
+use futures::future::try_join_all;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A client could not connect to a server of the lab.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot connect a client to server {server}")]
+pub struct ConnectError {
+    /// Which server.
+    pub server: ServerKey,
+    /// The client library's reason.
+    #[source]
+    pub source: async_nats::ConnectError,
+}
+
+/// Real servers on loopback, connected through fault proxies. Dropping it stops and removes everything.
+///
+/// The proxies run as tasks of the runtime on which it was started.
+#[derive(Debug)]
+pub struct Supercluster {
+    // Order matters on drop: servers die before their workspace is removed.
+    servers: Vec<LabServer>,
+    faults: Faults,
+    estate: Arc<Estate>,
+}
+
+impl Supercluster {
+    /// Describes a supercluster to start.
+    #[must_use]
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    pub(super) fn new(servers: Vec<LabServer>, faults: Faults, estate: Arc<Estate>) -> Self {
+        Self { servers, faults, estate }
+    }
+
+    /// Waits until every running server has an outbound gateway connection to every other cluster that runs and hears
+    /// every other server, and JetStream (if enabled) has elected its meta leader.
+    ///
+    /// # Errors
+    /// [`ReadyError`] when `limit` has passed (it names what is missing) or when a server ended (with its log).
+    pub async fn ready(&self, limit: Duration) -> Result<(), ReadyError> {
+        ready::await_mesh(self, limit).await
+    }
+
+    /// The faults between the clusters.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.faults
+    }
+
+    /// All servers, in the order in which they were described.
+    #[must_use]
+    pub fn servers(&self) -> &[LabServer] {
+        &self.servers
+    }
+
+    /// The server of this name.
+    ///
+    /// # Errors
+    /// [`UnknownName`] when there is none.
+    pub fn server(&self, name: &str) -> Result<&LabServer, UnknownName> {
+        let found = self.servers.iter().find(|server| server.key().name.as_str() == name);
+        found.ok_or_else(|| UnknownName(name.to_owned()))
+    }
+
+    /// The cluster of this name.
+    ///
+    /// # Errors
+    /// [`UnknownName`] when there is none.
+    pub fn cluster(&self, name: &str) -> Result<LabCluster<'_>, UnknownName> {
+        let servers: Vec<&LabServer> =
+            self.servers.iter().filter(|server| server.key().cluster.as_str() == name).collect();
+        if servers.is_empty() { Err(UnknownName(name.to_owned())) } else { Ok(LabCluster { servers }) }
+    }
+
+    /// The names of the clusters, in the order in which they were described.
+    #[must_use]
+    pub fn clusters(&self) -> Vec<ClusterName> {
+        let mut names: Vec<ClusterName> =
+            self.servers.iter().map(|server| server.key().cluster.clone()).collect();
+        names.dedup();
+        names
+    }
+
+    /// User of the system account.
+    #[must_use]
+    pub fn system(&self) -> &Credentials {
+        &self.estate.common.system
+    }
+
+    /// User of the account `APP`, which may use JetStream.
+    #[must_use]
+    pub fn app(&self) -> &Credentials {
+        &self.estate.common.app
+    }
+
+    /// The program that servers run unless their options name another.
+    #[must_use]
+    pub fn binary(&self) -> &ServerBinary {
+        &self.estate.binary
+    }
+
+    /// The directory of the lab; removed with it.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        self.estate.workspace.path()
+    }
+
+    pub(super) fn has_jetstream(&self) -> bool {
+        self.estate.common.jetstream
+    }
+}
+
+impl Drop for Supercluster {
+    fn drop(&mut self) {
+        self.servers.iter().for_each(LabServer::begin_kill);
+    }
+}
+
+/// All servers of one cluster, to be steered together.
+#[derive(Debug, Clone)]
+pub struct LabCluster<'a> {
+    servers: Vec<&'a LabServer>,
+}
+
+impl LabCluster<'_> {
+    /// Its servers.
+    #[must_use]
+    pub fn servers(&self) -> &[&LabServer] {
+        &self.servers
+    }
+
+    /// Where clients connect, one URL for each server.
+    #[must_use]
+    pub fn client_urls(&self) -> Vec<String> {
+        self.servers.iter().map(|server| server.client_url()).collect()
+    }
+
+    /// [`LabServer::start`] on every server at the same time.
+    ///
+    /// # Errors
+    /// The first one met.
+    pub async fn start(&self) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.start())).await.map(drop)
+    }
+
+    /// [`LabServer::kill`] on every server at the same time.
+    ///
+    /// # Errors
+    /// The first one met.
+    pub async fn kill(&self) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.kill())).await.map(drop)
+    }
+
+    /// [`LabServer::stop`] on every server at the same time.
+    ///
+    /// # Errors
+    /// The first one met.
+    pub async fn stop(&self, limit: Duration) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.stop(limit))).await.map(drop)
+    }
+
+    /// [`LabServer::await_exit`] of every server.
+    ///
+    /// # Errors
+    /// The first one met.
+    pub async fn await_exit(&self, limit: Duration) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.await_exit(limit))).await.map(drop)
+    }
+
+    /// [`LabServer::lame_duck`] on every server.
+    ///
+    /// # Errors
+    /// The first one met; later servers are then left alone.
+    pub fn lame_duck(&self) -> Result<(), ControlError> {
+        self.servers.iter().try_for_each(|server| server.lame_duck())
+    }
+
+    /// [`LabServer::freeze`] on every server.
+    ///
+    /// # Errors
+    /// The first one met; later servers are then left alone.
+    pub fn freeze(&self) -> Result<(), ControlError> {
+        self.servers.iter().try_for_each(|server| server.freeze())
+    }
+
+    /// [`LabServer::thaw`] on every server.
+    ///
+    /// # Errors
+    /// The first one met; later servers are then left alone.
+    pub fn thaw(&self) -> Result<(), ControlError> {
+        self.servers.iter().try_for_each(|server| server.thaw())
+    }
+}

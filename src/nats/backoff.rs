@@ -1,0 +1,56 @@
+//! How long to wait before the next attempt.
+
+use std::time::Duration;
+
+/// The shortest pause. Without one, a load balancer that accepts and closes would be dialled hundreds of times a second.
+const FLOOR: Duration = Duration::from_millis(100);
+/// The longest pause.
+const CAP: Duration = Duration::from_secs(2);
+
+/// Pauses between attempts: none before the first, then doubling from [`FLOOR`] to [`CAP`], with up to half taken off at random so
+/// that the vantages of many processes do not dial in step.
+#[derive(Debug, Default)]
+pub(super) struct Backoff {
+    attempts: u32,
+}
+
+impl Backoff {
+    /// The pause before the next attempt.
+    pub(super) fn next_pause(&mut self) -> Duration {
+        let pause = Self::pause(self.attempts, super::inbox::random());
+        self.attempts = self.attempts.saturating_add(1);
+        pause
+    }
+
+    fn pause(attempt: u32, random: u64) -> Duration {
+        let Some(doublings) = attempt.checked_sub(1) else { return Duration::ZERO };
+        let full = FLOOR.saturating_mul(2_u32.saturating_pow(doublings)).min(CAP);
+        let thousandths = u32::try_from(random % 501).unwrap_or(0);
+        (full - full / 1000 * thousandths).max(FLOOR)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Backoff, CAP, FLOOR};
+    use std::time::Duration;
+
+    #[test]
+    fn the_first_attempt_is_made_at_once_and_later_ones_ever_more_slowly() {
+        let pauses: Vec<u128> = (0..8).map(|attempt| Backoff::pause(attempt, 0).as_millis()).collect();
+        assert_eq!(pauses, [0, 100, 200, 400, 800, 1600, 2000, 2000]);
+    }
+
+    #[test]
+    fn chance_takes_off_at_most_half_and_never_goes_below_the_floor() {
+        assert_eq!(Backoff::pause(u32::MAX, 500), CAP / 2);
+        assert_eq!(Backoff::pause(1, 500), FLOOR);
+    }
+
+    #[test]
+    fn a_new_backoff_starts_without_a_pause() {
+        let mut backoff = Backoff::default();
+        assert_eq!(backoff.next_pause(), Duration::ZERO);
+        assert!(backoff.next_pause() >= FLOOR);
+    }
+}

@@ -1,0 +1,317 @@
+//! From addresses to one checked connection into the system account of one cluster.
+//!
+//! Owns making a connection, the checks it must pass before it is used, and the reason when none could be made. A client made here
+//! lives exactly as long as its TCP connection: it never reconnects by itself. So nothing is ever queued for a later connection, the
+//! reason of every failed attempt is seen, and the end of its subscriptions is the news that it is gone.
+
+use super::connect::{self, ConnectError, ConnectionEvent, Role};
+use super::inbox::new_inbox;
+use crate::config::connection::ConnectionSettings;
+use crate::model::ask::Survey;
+use crate::model::ids::{ClusterName, ServerId};
+use crate::model::observation::Disconnect;
+use crate::wire::sys::subject;
+use async_nats::{Client, ConnectOptions, ReconnectToServer, ServerAddr, Subject, Subscriber};
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+/// How long the checks of a fresh connection may take.
+const CHECK_LIMIT: Duration = Duration::from_secs(2);
+/// How long an address may stay silent before the next one is tried beside it.
+const STAGGER: Duration = Duration::from_millis(200);
+/// Events of one connection that wait to be looked at. They are hints: when full, further ones are lost.
+const EVENT_ROOM: usize = 64;
+
+/// Everything needed to knock at a cluster's addresses.
+#[derive(Debug, Clone)]
+pub(super) struct Door {
+    /// Credentials and TLS; its servers are not looked at.
+    pub(super) settings: ConnectionSettings,
+    /// Who knocks.
+    pub(super) role: Role,
+    /// The inbox that all vantages listen on.
+    pub(super) inbox: Arc<str>,
+}
+
+/// A connection that passed every check, with all its subscriptions known to the server.
+#[derive(Debug)]
+pub(super) struct Line {
+    /// The connection.
+    pub(super) client: Client,
+    /// Where it leads.
+    pub(super) address: ServerAddr,
+    /// The server at its other end.
+    pub(super) server: ServerId,
+    /// That server's cluster.
+    pub(super) cluster: ClusterName,
+    /// Its subscriptions. They end when the connection ends.
+    pub(super) subscriptions: Vec<Subscriber>,
+    /// A subject that only this connection listens on.
+    pub(super) echo: Subject,
+    /// What the client library reports about it.
+    pub(super) events: mpsc::Receiver<ConnectionEvent>,
+}
+
+/// Why an address gave no usable connection.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// There is no connection.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The connection was made and then did not work.
+    #[error("{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?")]
+    Silent {
+        /// The address.
+        address: String,
+        /// How long it was waited for.
+        limit: Duration,
+    },
+    /// The connection was made and then broke.
+    #[error("{address}: connected, but {message}")]
+    Broken {
+        /// The address.
+        address: String,
+        /// What failed.
+        message: String,
+    },
+    /// The login works, but belongs to another account.
+    #[error(
+        "{address}: {login} is accepted, but not in the system account; gatewatch needs a user of the account that the server's \
+         configuration names as `system_account` (often SYS)"
+    )]
+    NotSystemAccount {
+        /// The address.
+        address: String,
+        /// The login, without secrets.
+        login: String,
+    },
+    /// The address leads into another cluster.
+    #[error("{address}: the server belongs to cluster {found:?}, not to {expected:?}; correct the addresses given for {expected:?}")]
+    WrongCluster {
+        /// The address.
+        address: String,
+        /// The cluster the address was given for.
+        expected: ClusterName,
+        /// The cluster it leads into.
+        found: ClusterName,
+    },
+    /// The server belongs to no cluster.
+    #[error("{address}: the server belongs to no cluster, so it has no gateways to watch")]
+    NoCluster {
+        /// The address.
+        address: String,
+    },
+}
+
+impl DialError {
+    /// What the engine is told.
+    #[must_use]
+    pub const fn reason(&self) -> Disconnect {
+        match self {
+            Self::Connect(ConnectError::Refused { .. }) => Disconnect::Refused,
+            Self::Connect(ConnectError::TimedOut { .. }) | Self::Silent { .. } => Disconnect::TimedOut,
+            Self::Connect(ConnectError::Credentials { .. } | ConnectError::Rejected { .. })
+            | Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
+            Self::WrongCluster { .. } => Disconnect::WrongCluster,
+            Self::Connect(
+                ConnectError::NoServers { .. }
+                | ConnectError::Unresolved { .. }
+                | ConnectError::Tls { .. }
+                | ConnectError::Broken { .. },
+            )
+            | Self::Broken { .. }
+            | Self::NoCluster { .. } => Disconnect::Other,
+        }
+    }
+
+    /// Whether trying again cannot help until a person changed something.
+    #[must_use]
+    pub const fn needs_a_person(&self) -> bool {
+        match self {
+            Self::Connect(ConnectError::Credentials { .. } | ConnectError::Rejected { .. } | ConnectError::Tls { .. })
+            | Self::NotSystemAccount { .. }
+            | Self::WrongCluster { .. }
+            | Self::NoCluster { .. } => true,
+            Self::Connect(
+                ConnectError::NoServers { .. }
+                | ConnectError::Unresolved { .. }
+                | ConnectError::Refused { .. }
+                | ConnectError::TimedOut { .. }
+                | ConnectError::Broken { .. },
+            )
+            | Self::Silent { .. }
+            | Self::Broken { .. } => false,
+        }
+    }
+}
+
+/// The one reason of a pass over all addresses.
+///
+/// `Refused` is said only when *every* address refused, because it is taken as a sign that the processes are gone. A login or a
+/// cluster that is wrong somewhere is told before silence elsewhere, because a person can mend it.
+pub(super) fn reason(failures: &[DialError]) -> Disconnect {
+    if !failures.is_empty() && failures.iter().all(|failure| failure.reason() == Disconnect::Refused) {
+        return Disconnect::Refused;
+    }
+    [Disconnect::Unauthorized, Disconnect::WrongCluster, Disconnect::TimedOut]
+        .into_iter()
+        .find(|reason| failures.iter().any(|failure| failure.reason() == *reason))
+        .unwrap_or(Disconnect::Other)
+}
+
+impl Door {
+    /// Tries all addresses, the next one as soon as one failed or stays silent for [`STAGGER`]; the first usable connection wins.
+    pub(super) async fn knock(
+        &self,
+        addresses: &[ServerAddr],
+        expected: Option<&ClusterName>,
+    ) -> Result<Line, Vec<DialError>> {
+        let mut waiting = addresses.iter();
+        let mut trying = FuturesUnordered::new();
+        let mut failures = Vec::new();
+        loop {
+            match waiting.next() {
+                Some(address) => trying.push(self.open(address, expected)),
+                None if trying.is_empty() => return Err(failures),
+                None => {}
+            }
+            tokio::select! {
+                Some(outcome) = trying.next() => match outcome {
+                    Ok(line) => return Ok(line),
+                    Err(failure) => failures.push(failure),
+                },
+                () = sleep(STAGGER), if waiting.len() > 0 => {}
+            }
+        }
+    }
+
+    /// Connects to one address and runs the checks.
+    pub(super) async fn open(&self, address: &ServerAddr, expected: Option<&ClusterName>) -> Result<Line, DialError> {
+        let (report, events) = mpsc::channel(EVENT_ROOM);
+        let client = connect::connect_once(address, &self.settings, &self.role, report, one_life).await?;
+        let info = client.server_info();
+        let cluster = check_cluster(info.cluster.as_deref(), address, expected)?;
+        let server = ServerId::from(info.server_id.as_str());
+        let echo = Subject::from(new_inbox(&self.settings.inbox_prefix));
+        let checks = async {
+            let subscriptions = self.subscribe(&client, &echo).await.map_err(|message| broken(address, message))?;
+            self.check_account(&client, &server, address).await?;
+            Ok(subscriptions)
+        };
+        let silent = |_| DialError::Silent { address: shown(address), limit: CHECK_LIMIT };
+        let subscriptions = timeout(CHECK_LIMIT, checks).await.map_err(silent)??;
+        Ok(Line { client, address: address.clone(), server, cluster, subscriptions, echo, events })
+    }
+
+    /// Subscribes to everything. The server knows all of it once it answers a question asked later on the same connection.
+    async fn subscribe(&self, client: &Client, echo: &Subject) -> Result<Vec<Subscriber>, String> {
+        let unasked = subject::LISTEN.map(Subject::from_static);
+        let mut subscriptions = Vec::with_capacity(unasked.len() + 2);
+        for subject in unasked.into_iter().chain([subject::replies(&self.inbox).into(), echo.clone()]) {
+            let subscription = client.subscribe(subject).await.map_err(|error| format!("cannot subscribe: {error}"))?;
+            subscriptions.push(subscription);
+        }
+        Ok(subscriptions)
+    }
+
+    /// Asks the server itself for its statistics: only users of its system account get an answer, everybody else is told that nobody
+    /// listens there.
+    async fn check_account(&self, client: &Client, server: &ServerId, address: &ServerAddr) -> Result<(), DialError> {
+        let asked = client.request(subject::request(server, Survey::Stats), bytes::Bytes::new()).await;
+        match asked.map_err(|error| error.kind()) {
+            Ok(_) => Ok(()),
+            Err(async_nats::RequestErrorKind::NoResponders) => {
+                Err(DialError::NotSystemAccount { address: shown(address), login: self.settings.credentials.describe() })
+            }
+            Err(other) => Err(broken(address, format!("cannot ask it for its statistics: {other}"))),
+        }
+    }
+}
+
+/// Makes a client end with its first connection.
+///
+/// The library has no switch for that. So its first choice of a server is the address, every later one an address that nothing can
+/// listen on, and one failed attempt is all it is allowed.
+fn one_life(options: ConnectOptions, address: &ServerAddr) -> (ConnectOptions, Vec<ServerAddr>) {
+    let mut pool = vec![address.clone()];
+    pool.extend("nats://127.0.0.1:0".parse::<ServerAddr>());
+    let used = AtomicBool::new(false);
+    let options = options.max_reconnects(1).reconnect_to_server_callback(move |(servers, _)| {
+        let pick = if used.swap(true, Ordering::Relaxed) { servers.last() } else { servers.first() };
+        let choice = pick.map(|server| ReconnectToServer { addr: server.addr.clone(), delay: Some(Duration::ZERO) });
+        std::future::ready(choice)
+    });
+    (options, pool)
+}
+
+fn check_cluster(
+    found: Option<&str>,
+    address: &ServerAddr,
+    expected: Option<&ClusterName>,
+) -> Result<ClusterName, DialError> {
+    let found = found.filter(|name| !name.is_empty()).map(ClusterName::from);
+    let found = found.ok_or_else(|| DialError::NoCluster { address: shown(address) })?;
+    match expected {
+        Some(expected) if *expected != found => {
+            Err(DialError::WrongCluster { address: shown(address), expected: expected.clone(), found })
+        }
+        Some(_) | None => Ok(found),
+    }
+}
+
+fn broken(address: &ServerAddr, message: String) -> DialError {
+    DialError::Broken { address: shown(address), message }
+}
+
+/// `host:port`, without scheme or userinfo.
+pub(super) fn shown(address: &ServerAddr) -> String {
+    let host = address.host();
+    if host.contains(':') { format!("[{host}]:{}", address.port()) } else { format!("{host}:{}", address.port()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{DialError, check_cluster, reason, shown};
+    use crate::model::ids::ClusterName;
+    use crate::model::observation::Disconnect;
+    use std::time::Duration;
+
+    fn silent() -> DialError {
+        DialError::Silent { address: "a:1".to_owned(), limit: Duration::from_secs(1) }
+    }
+
+    fn foreign() -> DialError {
+        let address = "nats://a:1".parse().unwrap();
+        check_cluster(Some("west"), &address, Some(&ClusterName::from("east"))).unwrap_err()
+    }
+
+    #[test]
+    fn what_a_person_can_mend_is_told_before_silence() {
+        assert_eq!(reason(&[silent(), foreign()]), Disconnect::WrongCluster);
+        assert_eq!(reason(&[silent()]), Disconnect::TimedOut);
+    }
+
+    #[test]
+    fn no_address_at_all_is_not_a_refusal() {
+        assert_eq!(reason(&[]), Disconnect::Other);
+    }
+
+    #[test]
+    fn a_server_without_a_cluster_has_nothing_to_watch() {
+        let address = "nats://a:1".parse().unwrap();
+        assert!(matches!(check_cluster(None, &address, None), Err(DialError::NoCluster { .. })));
+        assert!(matches!(check_cluster(Some(""), &address, None), Err(DialError::NoCluster { .. })));
+        assert_eq!(check_cluster(Some("east"), &address, None).unwrap(), ClusterName::from("east"));
+    }
+
+    #[test]
+    fn addresses_are_shown_without_a_login() {
+        assert_eq!(shown(&"nats://u:p@host:4222".parse().unwrap()), "host:4222");
+        assert_eq!(shown(&"nats://[::1]:4222".parse().unwrap()), "[::1]:4222");
+    }
+}

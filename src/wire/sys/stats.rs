@@ -1,0 +1,75 @@
+//! STATSZ, broadcast or asked for. `gateways` lists the outbound links that are up: down is absent.
+
+use super::error::{DecodeError, What};
+use super::json::{self, Answer, null_default};
+use super::names::{Names, bounded};
+use super::server::ServerInfo;
+use crate::model::observation::{OutboundStats, StatsReport};
+use serde::Deserialize;
+use std::borrow::Cow;
+
+const WHAT: What = What::Stats;
+
+#[derive(Deserialize)]
+struct Statsz<'a> {
+    #[serde(borrow, default)]
+    start: Cow<'a, str>,
+    #[serde(default, deserialize_with = "null_default")]
+    connections: i64,
+    #[serde(default)]
+    active_servers: Option<i64>,
+    #[serde(borrow, default, deserialize_with = "null_default")]
+    gateways: Vec<Gateway<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Gateway<'a> {
+    gwid: u64,
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default, deserialize_with = "null_default")]
+    sent: Traffic,
+    #[serde(default, deserialize_with = "null_default")]
+    inbound_connections: i64,
+}
+
+#[derive(Deserialize, Default)]
+struct Traffic {
+    #[serde(default, deserialize_with = "null_default")]
+    msgs: i64,
+    #[serde(default, deserialize_with = "null_default")]
+    bytes: i64,
+}
+
+/// Decodes a STATSZ; `broadcast_by` is the id in the subject of one that was not asked for.
+pub(super) fn decode(
+    names: &mut Names,
+    broadcast_by: Option<&str>,
+    payload: &[u8],
+) -> Result<StatsReport, DecodeError> {
+    let answer: Answer<'_, ServerInfo<'_>, Statsz<'_>> = json::parse(WHAT, payload)?;
+    let (server, stats) = answer.open(WHAT)?;
+    if let Some(id) = broadcast_by {
+        server.published_by(WHAT, id)?;
+    }
+    bounded(WHAT, "gateways", stats.gateways.len())?;
+    let gateways = stats.gateways.iter().map(|gateway| outbound(names, gateway)).collect::<Result<_, _>>()?;
+    Ok(StatsReport {
+        server: server.identity(names, WHAT)?,
+        started: json::time(&stats.start),
+        active_servers: stats.active_servers.map(json::small),
+        connections: json::count(stats.connections),
+        gateways,
+        asked: broadcast_by.is_none(),
+    })
+}
+
+fn outbound(names: &mut Names, gateway: &Gateway<'_>) -> Result<OutboundStats, DecodeError> {
+    Ok(OutboundStats {
+        to: names.cluster(WHAT, "a gateway's name", &gateway.name)?,
+        connection: gateway.gwid,
+        sent_messages: json::count(gateway.sent.msgs),
+        sent_bytes: json::count(gateway.sent.bytes),
+        inbound: json::small(gateway.inbound_connections),
+    })
+}
