@@ -336,6 +336,8 @@ fn damaged() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn arbitrary_messages_never_panic_and_are_all_counted(
         messages in prop::collection::vec(

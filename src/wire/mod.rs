@@ -3,4 +3,6 @@
 //! Turns bytes into values of [`crate::model`] or into a named error that can be counted; nothing undecoded goes further in.
 //! Does no IO beyond readers and writers it is handed, reads no clock, judges nothing.
 
+pub mod capture;
 pub mod sys;
+pub mod token;
