@@ -26,7 +26,8 @@ fn imports_go_down_the_ranks() {
     let mut wrong = Vec::new();
     for source in sources() {
         let Some(home) = source.module() else { continue };
-        let rank = *ranks.get(home).unwrap_or_else(|| panic!("src/{home} has no rank: give it one in {}", file!()));
+        let rank =
+            *ranks.get(home).unwrap_or_else(|| panic!("src/{home} has no rank: give it one in {}", file!()));
         for (at, line) in source.code() {
             for target in imported(line) {
                 let allowed = target == home || ranks.get(target).is_some_and(|below| *below < rank);
@@ -58,7 +59,18 @@ fn only_the_clock_reads_clocks() {
 
 #[test]
 fn model_and_engine_are_pure() {
-    let impure = ["serde", "schemars", "tokio", "async ", ".await", "std::fs", "std::net", "std::thread", "Mutex", "rand::"];
+    let impure = [
+        "serde",
+        "schemars",
+        "tokio",
+        "async ",
+        ".await",
+        "std::fs",
+        "std::net",
+        "std::thread",
+        "Mutex",
+        "rand::",
+    ];
     let found = lines_with(|source| matches!(source.module(), Some("model" | "engine")), &impure);
     assert!(found.is_empty(), "IO, concurrency or byte formats in model or engine:\n{}", found.join("\n"));
 }

@@ -169,13 +169,13 @@ fn everything_wrong_is_said_at_once_with_key_and_place() {
 #[test]
 fn values_that_contradict_each_other_are_refused() {
     let given = file(
-        "[detect]\nlatency_floor = '2s'\nlatency_ceiling = '1s'\nbeat_period = '1s'\nconfirm_beats = 4\n\
+        "[detect]\nlatency_slack = '2s'\nlatency_ceiling = '1s'\nbeat_period = '1s'\nconfirm_beats = 4\n\
          [alerts]\nevents_max_age = '5m'\nevents_stream = 'A'\nalerts_stream = 'A'",
     );
     let expected = [
         "gatewatch.toml:8: alerts.events_stream: \"A\" is the alerts_stream already; the two need different limits",
         "gatewatch.toml:6: alerts.duplicate_window: 10m is above events_max_age (5m); the server refuses such a stream",
-        "gatewatch.toml:3: detect.latency_ceiling: 1s is not above latency_floor (2s)",
+        "gatewatch.toml:3: detect.latency_ceiling: 1s is not above latency_slack (2s)",
         "gatewatch.toml:1: detect.alert_after: 3s is below beat_period * confirm_beats (4s), before which no loss is known",
     ];
     assert_eq!(given.errors(), expected);
@@ -183,7 +183,7 @@ fn values_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_bad_value_is_not_also_called_a_contradiction() {
-    let errors = file("[detect]\nlatency_floor = 'x'\nlatency_ceiling = '100ms'").errors();
+    let errors = file("[detect]\nlatency_slack = 'x'\nlatency_ceiling = '100ms'").errors();
     assert_eq!(errors.len(), 1, "{errors:?}");
 }
 

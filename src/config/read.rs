@@ -144,7 +144,7 @@ fn detect(section: Section<'_>) -> DetectSettings {
     let detect = DetectSettings {
         beat_period: section.or("beat_period", ms(250), duration(ms(50)..=secs(10))),
         confirm_beats: section.or("confirm_beats", DEFAULT_CONFIRM_BEATS, beats),
-        latency_floor: section.or("latency_floor", ms(150), duration(ms(1)..=secs(10))),
+        latency_slack: section.or("latency_slack", ms(150), duration(ms(1)..=secs(10))),
         latency_ceiling: section.or("latency_ceiling", secs(5), duration(ms(10)..=secs(60))),
         alert_after: section.or("alert_after", secs(3), duration(secs(0)..=HOUR)),
         clear_after: section.or("clear_after", secs(5), duration(secs(0)..=HOUR)),
@@ -156,9 +156,9 @@ fn detect(section: Section<'_>) -> DetectSettings {
 }
 
 fn check_detect(section: &Section<'_>, detect: &DetectSettings) {
-    let (floor, ceiling) = (detect.latency_floor, detect.latency_ceiling);
-    section.check("latency_ceiling", &["latency_floor", "latency_ceiling"], floor < ceiling, || {
-        format!("{} is not above latency_floor ({})", render(ceiling), render(floor))
+    let (floor, ceiling) = (detect.latency_slack, detect.latency_ceiling);
+    section.check("latency_ceiling", &["latency_slack", "latency_ceiling"], floor < ceiling, || {
+        format!("{} is not above latency_slack ({})", render(ceiling), render(floor))
     });
     let confirmed = detect.beat_period * detect.confirm_beats.get();
     let involved = ["alert_after", "beat_period", "confirm_beats"];

@@ -90,8 +90,8 @@ pub struct DetectSettings {
     pub beat_period: Duration,
     /// `detect.confirm_beats`: beats missed in a row that make a loss. 1 to 20, default 2.
     pub confirm_beats: NonZeroU32,
-    /// `detect.latency_floor`: a beat is never called late below this. 1 ms to 10 s, default 150 ms.
-    pub latency_floor: Duration,
+    /// `detect.latency_slack`: the least time beyond the usual latency of its path that a beat is given. 1 ms to 10 s, default 150 ms.
+    pub latency_slack: Duration,
     /// `detect.latency_ceiling`: a beat is always called late above this. Above the floor, up to 1 minute, default 5 s.
     pub latency_ceiling: Duration,
     /// `detect.alert_after`: how long a loss must last before an incident opens. At least

@@ -43,7 +43,7 @@ impl Turn<'_> {
         }
     }
 
-    /// A cluster that our vantage does not hear: ask every other cluster whether its servers still list it.
+    /// A cluster that our vantage does not hear: ask it through the others, and every other cluster whether it still lists it.
     pub(super) fn look_around(&mut self, ix: ClusterIx) {
         let cluster = &self.world.clusters[ix];
         let Some(vantage) = &cluster.vantage else { return };
@@ -64,14 +64,10 @@ impl Turn<'_> {
         }
         self.world.clusters[ix].looked = Some(self.now.mono);
         let others = (0..self.world.clusters.len()).filter(|&other| other != ix && self.world.sound(other));
-        for other in others.collect::<Vec<_>>() {
-            let request = SurveyRequest {
-                cluster: self.world.clusters[other].name.clone(),
-                servers: Vec::new(),
-                what: Survey::Gateways,
-                through: Through::Home,
-            };
-            self.out.push(Output::Ask(request));
+        let asked = others.map(|other| (other, Survey::Gateways, Through::Home));
+        for (cluster, what, through) in asked.chain([(ix, Survey::Stats, Through::All)]).collect::<Vec<_>>() {
+            let cluster = self.world.clusters[cluster].name.clone();
+            self.out.push(Output::Ask(SurveyRequest { cluster, servers: Vec::new(), what, through }));
         }
     }
 

@@ -14,6 +14,7 @@ use crate::model::incident::{
 };
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::Mono;
+use std::collections::BTreeMap;
 use std::time::Duration;
 use ulid::Ulid;
 
@@ -26,6 +27,8 @@ const CLIENTS_BEFORE: Duration = Duration::from_secs(5);
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     open: Vec<Entry>,
+    /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
+    waiting: BTreeMap<Subject, Mono>,
 }
 
 #[derive(Debug, Clone)]
@@ -99,10 +102,18 @@ impl Book {
             }
         }
         self.open.retain(|entry| entry.incident.resolved.is_none());
-        for at in unmatched {
-            let finding = &found[at];
-            if turn.lasted(finding.since.mono, turn.policy.alert_after, Why::Alert) {
+        self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
+    }
+
+    /// Opens an incident for each finding that nothing open stands for and that has lasted.
+    fn open_lasting<'f>(&mut self, turn: &mut Turn<'_>, unmatched: impl Iterator<Item = &'f Finding>) {
+        let before = std::mem::take(&mut self.waiting);
+        for finding in unmatched {
+            let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
+            if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
                 self.open.push(Entry::open(turn, finding));
+            } else {
+                self.waiting.insert(finding.subject.clone(), since);
             }
         }
     }
@@ -186,8 +197,7 @@ impl Entry {
             self.refine(turn, finding);
             return;
         }
-        let grown = finding.kind < incident.kind
-            || (finding.kind == incident.kind && contains(&finding.scope, &incident.scope));
+        let grown = finding.severity > incident.severity || contains(&finding.scope, &incident.scope);
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }

@@ -119,22 +119,28 @@ impl Finder<'_> {
             if !matches!(vantage.held.state, VantageState::Gone | VantageState::Impaired) {
                 continue;
             }
-            let heard = matches!(
-                cluster.held.state,
-                ClusterState::Healthy | ClusterState::Degraded | ClusterState::Isolated
-            );
             let mut draft = Draft::new(self.world);
             draft.began(vantage.held.since);
             draft.evidence(&vantage.held.evidence);
             draft.cluster(ix);
-            if !heard {
-                self.claimed.insert(ix);
-                draft.cuts(&self.take_touching(ix));
-            }
-            let (severity, confidence) = if heard {
-                (Severity::Warning, Confidence::Proven)
-            } else {
-                (Severity::Critical, Confidence::Possible)
+            let heard_since = cluster
+                .servers
+                .iter()
+                .any(|&server| self.world.servers[server].heard_at > Some(vantage.held.since.mono));
+            let (severity, confidence) = match cluster.held.state {
+                ClusterState::Unreachable => {
+                    self.claimed.insert(ix);
+                    draft.cuts(&self.take_touching(ix));
+                    (Severity::Critical, Confidence::Possible)
+                }
+                ClusterState::Unknown
+                | ClusterState::Healthy
+                | ClusterState::Degraded
+                | ClusterState::Isolated
+                | ClusterState::Draining
+                | ClusterState::Offline(_) => {
+                    (Severity::Warning, if heard_since { Confidence::Proven } else { Confidence::Possible })
+                }
             };
             let cause = Cause { kind: CauseKind::OwnView, confidence };
             let subject = Subject::Cluster(cluster.name.clone());

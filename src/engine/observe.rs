@@ -62,6 +62,7 @@ impl Turn<'_> {
         if latency > allowed {
             return false;
         }
+        server.heard_at = Some(at);
         let revived = self.revive(ix, vantage);
         if vantage == home {
             self.heard_own(vantage, round.at) || revived
@@ -121,6 +122,7 @@ impl Turn<'_> {
             reports.interval = at.since(last).max(reports.interval * 3 / 4);
         }
         reports.last = Some(at);
+        self.world.servers[ix].heard_at = Some(at);
         if self.world.servers[ix].held.state == ServerState::Unknown || !self.by_beats(ix) {
             self.revive(ix, vantage);
         }

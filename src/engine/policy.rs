@@ -38,7 +38,7 @@ impl Default for Policy {
             clear_after: Duration::from_secs(5),
             join_grace: Duration::from_secs(10),
             settle: Duration::from_millis(500),
-            report_silence: Duration::from_secs(4),
+            report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
         }
     }

@@ -89,6 +89,8 @@ pub(super) struct Server {
     /// When this life was first heard of.
     pub(super) joined: Mono,
     pub(super) heard: Heard,
+    /// When it was last heard, fresh, by whoever.
+    pub(super) heard_at: Option<Mono>,
     /// By vantage.
     pub(super) paths: Vec<Path>,
     /// Outbound links, by receiving cluster.
@@ -317,6 +319,7 @@ impl World {
             held: Held::new(ServerState::Unknown, now),
             joined: now.mono,
             heard: Heard::default(),
+            heard_at: None,
             paths: vec![Path::default(); self.clusters.len()],
             links: BTreeMap::new(),
             reports: Reports::default(),

@@ -191,7 +191,7 @@ async fn widen_pool(client: &Client, servers: &[ServerAddr]) {
 }
 
 /// The options for a connection of this role, without retrying the first connect.
-fn options(
+pub(super) fn options(
     settings: &ConnectionSettings,
     role: &Role,
     events: mpsc::Sender<ConnectionEvent>,

@@ -1,21 +1,21 @@
 //! From addresses to one checked connection into the system account of one cluster.
 //!
-//! Owns making a connection, the checks it must pass before it is used, and the reason when none could be made. A client made here
-//! lives exactly as long as its TCP connection: it never reconnects by itself. So nothing is ever queued for a later connection, the
-//! reason of every failed attempt is seen, and the end of its subscriptions is the news that it is gone.
+//! Owns making a connection, the checks it must pass before it is used, and the reason when none could be made. It
+//! never makes a second one by itself: the end of a line's subscriptions is the news that it is gone.
 
-use super::connect::{self, ConnectError, ConnectionEvent, Role};
+use super::connect::{ConnectionEvent, Role};
+use super::connect_error::ConnectError;
 use super::inbox::new_inbox;
+use super::one_life::connect_once;
 use crate::config::connection::ConnectionSettings;
 use crate::model::ask::Survey;
 use crate::model::ids::{ClusterName, ServerId};
 use crate::model::observation::Disconnect;
 use crate::wire::sys::subject;
-use async_nats::{Client, ConnectOptions, ReconnectToServer, ServerAddr, Subject, Subscriber};
+use async_nats::{Client, ServerAddr, Subject, Subscriber};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
@@ -64,7 +64,9 @@ pub enum DialError {
     #[error(transparent)]
     Connect(#[from] ConnectError),
     /// The connection was made and then did not work.
-    #[error("{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?")]
+    #[error(
+        "{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?"
+    )]
     Silent {
         /// The address.
         address: String,
@@ -91,7 +93,9 @@ pub enum DialError {
         login: String,
     },
     /// The address leads into another cluster.
-    #[error("{address}: the server belongs to cluster {found:?}, not to {expected:?}; correct the addresses given for {expected:?}")]
+    #[error(
+        "{address}: the server belongs to cluster {found:?}, not to {expected:?}; correct the addresses given for {expected:?}"
+    )]
     WrongCluster {
         /// The address.
         address: String,
@@ -133,7 +137,9 @@ impl DialError {
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
         match self {
-            Self::Connect(ConnectError::Credentials { .. } | ConnectError::Rejected { .. } | ConnectError::Tls { .. })
+            Self::Connect(
+                ConnectError::Credentials { .. } | ConnectError::Rejected { .. } | ConnectError::Tls { .. },
+            )
             | Self::NotSystemAccount { .. }
             | Self::WrongCluster { .. }
             | Self::NoCluster { .. } => true,
@@ -191,17 +197,22 @@ impl Door {
     }
 
     /// Connects to one address and runs the checks.
-    pub(super) async fn open(&self, address: &ServerAddr, expected: Option<&ClusterName>) -> Result<Line, DialError> {
+    pub(super) async fn open(
+        &self,
+        address: &ServerAddr,
+        expected: Option<&ClusterName>,
+    ) -> Result<Line, DialError> {
         let (report, events) = mpsc::channel(EVENT_ROOM);
-        let client = connect::connect_once(address, &self.settings, &self.role, report, one_life).await?;
+        let client = connect_once(address, &self.settings, &self.role, report).await?;
         let info = client.server_info();
         let cluster = check_cluster(info.cluster.as_deref(), address, expected)?;
         let server = ServerId::from(info.server_id.as_str());
         let echo = Subject::from(new_inbox(&self.settings.inbox_prefix));
         let checks = async {
-            let subscriptions = self.subscribe(&client, &echo).await.map_err(|message| broken(address, message))?;
+            let subscriptions =
+                self.subscribe(&client, &echo).await.map_err(|message| broken(address, message))?;
             self.check_account(&client, &server, address).await?;
-            Ok(subscriptions)
+            Ok::<_, DialError>(subscriptions)
         };
         let silent = |_| DialError::Silent { address: shown(address), limit: CHECK_LIMIT };
         let subscriptions = timeout(CHECK_LIMIT, checks).await.map_err(silent)??;
@@ -213,7 +224,8 @@ impl Door {
         let unasked = subject::LISTEN.map(Subject::from_static);
         let mut subscriptions = Vec::with_capacity(unasked.len() + 2);
         for subject in unasked.into_iter().chain([subject::replies(&self.inbox).into(), echo.clone()]) {
-            let subscription = client.subscribe(subject).await.map_err(|error| format!("cannot subscribe: {error}"))?;
+            let subscription =
+                client.subscribe(subject).await.map_err(|error| format!("cannot subscribe: {error}"))?;
             subscriptions.push(subscription);
         }
         Ok(subscriptions)
@@ -221,32 +233,22 @@ impl Door {
 
     /// Asks the server itself for its statistics: only users of its system account get an answer, everybody else is told that nobody
     /// listens there.
-    async fn check_account(&self, client: &Client, server: &ServerId, address: &ServerAddr) -> Result<(), DialError> {
+    async fn check_account(
+        &self,
+        client: &Client,
+        server: &ServerId,
+        address: &ServerAddr,
+    ) -> Result<(), DialError> {
         let asked = client.request(subject::request(server, Survey::Stats), bytes::Bytes::new()).await;
         match asked.map_err(|error| error.kind()) {
             Ok(_) => Ok(()),
-            Err(async_nats::RequestErrorKind::NoResponders) => {
-                Err(DialError::NotSystemAccount { address: shown(address), login: self.settings.credentials.describe() })
-            }
+            Err(async_nats::RequestErrorKind::NoResponders) => Err(DialError::NotSystemAccount {
+                address: shown(address),
+                login: self.settings.credentials.describe(),
+            }),
             Err(other) => Err(broken(address, format!("cannot ask it for its statistics: {other}"))),
         }
     }
-}
-
-/// Makes a client end with its first connection.
-///
-/// The library has no switch for that. So its first choice of a server is the address, every later one an address that nothing can
-/// listen on, and one failed attempt is all it is allowed.
-fn one_life(options: ConnectOptions, address: &ServerAddr) -> (ConnectOptions, Vec<ServerAddr>) {
-    let mut pool = vec![address.clone()];
-    pool.extend("nats://127.0.0.1:0".parse::<ServerAddr>());
-    let used = AtomicBool::new(false);
-    let options = options.max_reconnects(1).reconnect_to_server_callback(move |(servers, _)| {
-        let pick = if used.swap(true, Ordering::Relaxed) { servers.last() } else { servers.first() };
-        let choice = pick.map(|server| ReconnectToServer { addr: server.addr.clone(), delay: Some(Duration::ZERO) });
-        std::future::ready(choice)
-    });
-    (options, pool)
 }
 
 fn check_cluster(
@@ -271,7 +273,11 @@ fn broken(address: &ServerAddr, message: String) -> DialError {
 /// `host:port`, without scheme or userinfo.
 pub(super) fn shown(address: &ServerAddr) -> String {
     let host = address.host();
-    if host.contains(':') { format!("[{host}]:{}", address.port()) } else { format!("{host}:{}", address.port()) }
+    if host.contains(':') {
+        format!("[{host}]:{}", address.port())
+    } else {
+        format!("{host}:{}", address.port())
+    }
 }
 
 #[cfg(test)]

@@ -78,7 +78,12 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    pub(super) fn new(heard: mpsc::Sender<Heard>, tap: Option<Tap>, clock: Clock, metrics: Arc<Metrics>) -> Self {
+    pub(super) fn new(
+        heard: mpsc::Sender<Heard>,
+        tap: Option<Tap>,
+        clock: Clock,
+        metrics: Arc<Metrics>,
+    ) -> Self {
         Self { heard, tap, clock, metrics }
     }
 
@@ -133,7 +138,11 @@ impl Facts {
             return true;
         }
         let Ok(place) = self.outlet.heard.try_reserve() else { return false };
-        let change = VantageChange { cluster: self.cluster.clone(), at: self.outlet.clock.mono(), what: VantageEvent::Dropped };
+        let change = VantageChange {
+            cluster: self.cluster.clone(),
+            at: self.outlet.clock.mono(),
+            what: VantageEvent::Dropped,
+        };
         self.outlet.tap(|| Tapped::Vantage(change.clone()));
         place.send(Heard::Vantage(change));
         self.gap = false;

@@ -14,7 +14,11 @@ fn outlet(room: usize, tap: Option<super::Tap>) -> (Outlet, mpsc::Receiver<Heard
 }
 
 fn beat(number: u64) -> Observation {
-    Observation { vantage: "east".into(), at: Mono::default(), fact: Fact::Beat { server: "S".into(), number } }
+    Observation {
+        vantage: "east".into(),
+        at: Mono::default(),
+        fact: Fact::Beat { server: "S".into(), number },
+    }
 }
 
 fn round(cluster: &str) -> Round {

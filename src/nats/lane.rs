@@ -71,11 +71,13 @@ impl Lane {
 }
 
 impl LaneEnd {
-    /// Writes what is offered until the connection refuses it for good. The lane is open exactly as long as this runs.
-    pub(super) async fn run(&mut self, client: &Client, metrics: &Metrics) {
+    /// Writes what is offered until the connection refuses it for good. The lane is open exactly as long as this runs; `opened` is
+    /// called when that begins.
+    pub(super) async fn run(&mut self, client: &Client, metrics: &Metrics, opened: impl FnOnce()) {
         // Left over from an earlier connection: nobody waits for these answers any more.
         while self.jobs.try_recv().is_ok() {}
         let _open = Opened::new(&self.open);
+        opened();
         while let Some(job) = self.jobs.recv().await {
             match timeout(WRITE_LIMIT, write(client, job, &mut self.jobs)).await {
                 Ok(Ok(())) => {}
@@ -127,6 +129,19 @@ impl<'a> Opened<'a> {
 impl Drop for Opened<'_> {
     fn drop(&mut self) {
         self.0.store(false, Ordering::Release);
+    }
+}
+
+#[cfg(test)]
+impl LaneEnd {
+    /// Opens the lane as a connected vantage does.
+    pub(super) fn open(&self) {
+        self.open.store(true, Ordering::Release);
+    }
+
+    /// The next question that was offered.
+    pub(super) fn next(&mut self) -> Option<Job> {
+        self.jobs.try_recv().ok()
     }
 }
 

@@ -1,5 +1,22 @@
 //! Everything that talks to NATS.
 
+mod backoff;
+mod beat;
 pub mod connect;
 pub mod connect_error;
 pub mod credentials;
+mod dial;
+mod discover;
+mod first;
+pub mod fleet;
+pub mod heard;
+mod inbox;
+mod lane;
+mod notice;
+mod one_life;
+mod reader;
+mod survey;
+mod vantage;
+
+pub use dial::DialError;
+pub use first::StartError;

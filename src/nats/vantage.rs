@@ -96,12 +96,12 @@ impl Vantage {
         let connected = VantageEvent::Connected { server: Some(line.server.clone()) };
         self.outlet.changed(&self.cluster, connected).await;
         // Full: the fleet will look around at its own pace.
-        let _ = self.notices.try_send(Notice::Connected(self.cluster.clone()));
+        let look_around = || drop(self.notices.try_send(Notice::Connected(self.cluster.clone())));
         let end = tokio::select! {
             () = reader.run(&gaps) => End::Closed,
             () = watch_echo(&line.client, &line.echo, &echoed) => End::Silent,
             // These end with the connection, but only the reader knows when the last message is read.
-            never = until_the_end(self.lane.run(&line.client, &metrics)) => match never {},
+            never = until_the_end(self.lane.run(&line.client, &metrics, look_around)) => match never {},
             never = until_the_end(watch_events(&mut line.events, &gaps, &self.outlet, &self.cluster)) => match never {},
         };
         metrics.disconnects.bump();
@@ -187,7 +187,9 @@ async fn watch_events(
                 outlet.metrics.server_errors.bump();
                 tracing::warn!(%cluster, message, "the server reports an error; may the system user subscribe and publish on $SYS.> and its inbox?");
             }
-            ConnectionEvent::LameDuck => tracing::info!(%cluster, "the server of the vantage is about to leave"),
+            ConnectionEvent::LameDuck => {
+                tracing::info!(%cluster, "the server of the vantage is about to leave")
+            }
             ConnectionEvent::Connected
             | ConnectionEvent::Disconnected
             | ConnectionEvent::Closing

@@ -55,7 +55,7 @@ pub(super) fn decode(names: &mut Names, payload: &[u8]) -> Result<GatewaysReport
             inbound.push(connection(names, cluster, remote)?);
         }
     }
-    Ok(GatewaysReport { server: server.identity(names, WHAT)?, outbound, inbound })
+    Ok(GatewaysReport { server: server.identity(names, WHAT)?, outbound, inbound, made: server.made() })
 }
 
 fn connection(

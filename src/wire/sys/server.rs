@@ -1,8 +1,10 @@
 //! The `server` object that every advisory and answer carries.
 
 use super::error::{DecodeError, What, clip};
+use super::json;
 use super::names::Names;
 use crate::model::observation::{ServerIdentity, ServerVersion};
+use chrono::{DateTime, Utc};
 use serde::Deserialize;
 use std::borrow::Cow;
 
@@ -17,6 +19,8 @@ pub(super) struct ServerInfo<'a> {
     cluster: Cow<'a, str>,
     #[serde(borrow, default, rename = "ver")]
     version: Cow<'a, str>,
+    #[serde(borrow, default)]
+    time: Cow<'a, str>,
 }
 
 impl ServerInfo<'_> {
@@ -31,6 +35,11 @@ impl ServerInfo<'_> {
             cluster: names.cluster(what, "the server's cluster name", &self.cluster)?,
             version: version(&self.version),
         })
+    }
+
+    /// When the message was made, by the server's clock.
+    pub(super) fn made(&self) -> Option<DateTime<Utc>> {
+        json::time(&self.time)
     }
 
     /// Refuses a message that one server published in the name of another.

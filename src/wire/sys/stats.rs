@@ -60,6 +60,7 @@ pub(super) fn decode(
         active_servers: stats.active_servers.map(json::small),
         connections: json::count(stats.connections),
         gateways,
+        made: server.made(),
         asked: broadcast_by.is_none(),
     })
 }
