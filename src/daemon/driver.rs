@@ -92,7 +92,10 @@ impl<S: Sink> Driver<S> {
         let now = self.wires.clock.now();
         if due.is_some_and(|due| now.mono.since(due) > self.stall_after) {
             let stall = Stall { from: self.last_turn, to: now.mono };
-            tracing::warn!(seconds = now.mono.since(stall.from).as_secs_f64(), "this process did not run: beats of that span are void");
+            tracing::warn!(
+                seconds = now.mono.since(stall.from).as_secs_f64(),
+                "this process did not run: beats of that span are void"
+            );
             self.engine.handle_into(Input::Stalled(stall), now, &mut self.out);
         }
         for input in inputs {
@@ -108,7 +111,8 @@ impl<S: Sink> Driver<S> {
     }
 
     fn renew_snapshot(&mut self, now: Now) {
-        let changed = self.out.iter().any(|output| matches!(output, Output::Transition(_) | Output::Incident(_)));
+        let changed =
+            self.out.iter().any(|output| matches!(output, Output::Transition(_) | Output::Incident(_)));
         if changed || now.mono.since(self.last_snapshot) >= SNAPSHOT_EVERY {
             self.last_snapshot = now.mono;
             self.wires.snapshot.send_replace(Some(self.engine.snapshot(now)));

@@ -90,6 +90,16 @@ counters! {
     publish_timeouts = "publish_timeouts", "Batches of requests that a connection did not take in time.";
     surveys = "survey_requests", "Survey requests that were sent.";
     surveys_limited = "survey_requests_limited", "Survey requests that were left out to spare the servers.";
+
+    published = "published_messages", "Alerts and events that were sent to the alert account, each counted once.";
+    republished = "republished_messages", "Alerts and events that were sent again because storing them was not confirmed.";
+    stored = "stored_messages", "Alerts and events that a stream confirmed to have stored.";
+    store_failures = "store_failures", "Attempts to store an alert or event that failed or were not confirmed in time.";
+    alerts_dropped = "alert_drops", "Alerts given up before they were stored: too many were waiting, or they were refused for good.";
+    events_dropped = "event_drops", "Events given up before they were stored: too many were waiting, or they were refused for good.";
+    provision_failures = "provision_failures", "Attempts to find or make the streams and the bucket that failed.";
+    state_writes = "state_writes", "Records written to or deleted from the key-value bucket.";
+    state_write_failures = "state_write_failures", "Attempts to keep the state in the key-value bucket that failed.";
 }
 
 #[cfg(test)]
