@@ -1,5 +1,7 @@
 //! Recordings: what is written comes back, what is broken is named, what others recorded is read.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test stops at what must not happen")]
+
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use gatewatch::model::ask::Through;

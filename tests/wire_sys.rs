@@ -1,5 +1,7 @@
 //! Decoding `$SYS`: real messages of nats-server 2.15.1, hostile ones, and arbitrary bytes.
 
+#![expect(clippy::unwrap_used, reason = "a test stops at what must not happen")]
+
 use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::observation::{Fact, Observation};
 use gatewatch::model::time::Mono;

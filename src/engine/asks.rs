@@ -5,10 +5,13 @@ use super::world::{ClusterIx, ServerIx};
 use super::{Output, Why};
 use crate::model::ask::{BeatPlan, Survey, SurveyRequest, Through};
 use crate::model::states::{ClusterState, ServerLinkState, ServerState, VantageState};
+use crate::model::time::Mono;
 use std::time::Duration;
 
 /// A suspected server is not looked at more often than this.
 const LOOK_GAP: Duration = Duration::from_millis(500);
+/// How long after a loss it is looked at a second time: what servers notice at all without waiting, they have noticed by then.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
     /// Looks at one server now. Looks at its gateways are spaced; a configuration is asked for once per life anyway.
@@ -30,17 +33,21 @@ impl Turn<'_> {
         self.out.push(Output::Ask(request));
     }
 
-    /// While a link is cut, its servers are looked at again from time to time: do they know by now?
+    /// While a link is cut, its server is looked at again: soon after the cut, then from time to time. Does it know by now?
     pub(super) fn look_again(&mut self, ix: ServerIx) {
         let server = &self.world.servers[ix];
         let cut = |state| matches!(state, ServerLinkState::Down | ServerLinkState::Suspect);
-        if !server.present() || !server.links.values().any(|link| cut(link.held.state)) {
-            return;
-        }
-        let last = server.looked.unwrap_or_default();
-        if self.lasted(last, self.policy.look_again, Why::LookAgain) {
+        let cuts = server.links.values().filter(|link| cut(link.held.state)).map(|link| link.held.since.mono);
+        let Some(newest) = cuts.max().filter(|_| server.present()) else { return };
+        if self.look_due(server.looked.unwrap_or_default(), newest) {
             self.look(ix, Survey::Gateways);
         }
+    }
+
+    fn look_due(&mut self, last: Mono, since: Mono) -> bool {
+        let soon = since + SECOND_LOOK;
+        let due = if last < soon { soon } else { last + self.policy.look_again };
+        self.lasted(due, Duration::ZERO, Why::LookAgain)
     }
 
     /// A cluster that our vantage does not hear: ask it through the others, and every other cluster whether it still lists it.

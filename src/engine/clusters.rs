@@ -115,19 +115,21 @@ impl Turn<'_> {
             .map(|&server| &self.world.servers[server])
             .filter(|server| server.present());
         let newest = present.clone().filter_map(|server| server.heard.newest()).max();
-        let allowed = self.policy.latency_slack * 2
+        let spoke = present.clone().filter_map(|server| server.heard_at).max();
+        let allowed = self.policy.latency_slack
             + present
                 .flat_map(|server| {
                     listeners.iter().map(|&at| server.paths[at].latency.smoothed().unwrap_or_default())
                 })
                 .max()
-                .unwrap_or_default();
-        let (mut missed, mut unanswered, mut last_heard, mut next) = (0, Vec::new(), None, None::<Mono>);
-        for round in cluster.rounds.after(None).filter(|round| round.through == Through::All) {
-            if newest.is_some_and(|newest| round.number <= newest) {
-                last_heard = Some(round.at);
-                continue;
-            }
+                .unwrap_or_default()
+                * 2;
+        let (mut missed, mut unanswered, mut next) = (0, Vec::new(), None::<Mono>);
+        let unheard = cluster
+            .rounds
+            .after(newest)
+            .filter(|round| round.through == Through::All && Some(round.at) > spoke);
+        for round in unheard {
             let due = round.at + allowed.min(self.policy.latency_ceiling);
             if due > self.now.mono {
                 next = Some(due);
@@ -145,7 +147,8 @@ impl Turn<'_> {
             if let Some(due) = next {
                 self.wake_at(due, Why::BeatDue);
             }
-            return if last_heard.is_some() { Word::Heard } else { Word::Pending };
+            let vantage_since = cluster_vantage_since(&self.world.clusters[ix]);
+            return if spoke > vantage_since { Word::Heard } else { Word::Pending };
         }
         self.silence(ix, &unanswered)
     }
@@ -245,6 +248,11 @@ impl Turn<'_> {
             () => ClusterState::Healthy,
         }
     }
+}
+
+/// Since when our own vantage there is not sound; `None` when we have none.
+fn cluster_vantage_since(cluster: &super::world::Cluster) -> Option<Mono> {
+    cluster.vantage.as_ref().map(|vantage| vantage.held.since.mono)
 }
 
 fn cluster_has(turn: &Turn<'_>, ix: ClusterIx, state: ServerState) -> bool {

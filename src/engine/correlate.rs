@@ -91,7 +91,7 @@ impl Finder<'_> {
                 }
             }
             draft.links_touching(ix);
-            draft.cuts(&self.take_touching(ix));
+            draft.views(&self.take_touching(ix));
             let (severity, kind, confidence) = match departure {
                 Departure::Planned => (Severity::Warning, CauseKind::PlannedStop, Confidence::Proven),
                 Departure::Crash => (Severity::Critical, CauseKind::Silent, Confidence::Likely),
@@ -381,16 +381,24 @@ impl<'a> Draft<'a> {
         }
     }
 
+    /// What the servers say of these links, without making each of them part of the scope.
+    fn views(&mut self, cuts: &[Cut]) {
+        for &(server, to) in cuts {
+            let server = &self.world.servers[server];
+            if let Some(listed) = server.links[&to].listed {
+                let side = if listed.up { &mut self.view.still_listed } else { &mut self.view.known_gone };
+                side.push(server.server_link(&self.world.clusters[to].name));
+            }
+        }
+    }
+
     fn cuts(&mut self, cuts: &[Cut]) {
+        self.views(cuts);
         for &(server, to) in cuts {
             let link: &Outbound = &self.world.servers[server].links[&to];
             let name = self.world.servers[server].server_link(&self.world.clusters[to].name);
             self.began(link.held.since);
             self.evidence(&link.held.evidence);
-            if let Some(listed) = link.listed {
-                let side = if listed.up { &mut self.view.still_listed } else { &mut self.view.known_gone };
-                side.push(name.clone());
-            }
             if let Some((messages, bytes)) = link.traffic.rate {
                 let (m, b) = self.rate.unwrap_or_default();
                 self.rate = Some((m + messages, b + bytes));

@@ -56,10 +56,7 @@ impl Turn<'_> {
         let path = &mut server.paths[vantage];
         let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
         path.last = path.last.max(Some(number));
-        if latency <= self.policy.latency_ceiling {
-            path.latency.sample(latency);
-        }
-        if latency > allowed {
+        if !path.measure(at, latency, allowed, self.policy.beat_period / 2) {
             return false;
         }
         server.heard_at = Some(at);

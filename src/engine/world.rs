@@ -27,6 +27,9 @@ pub(super) const MAX_SERVERS: usize = 20_000;
 /// How many former ids of a server are remembered, so that late news of them is known for what it is.
 const FORMER_LIVES: usize = 8;
 
+/// How many late answers in a row make the path's new pace.
+const LATE_IN_A_ROW: u8 = 2;
+
 /// A state with the moment it was entered and why.
 #[derive(Debug, Clone)]
 pub(super) struct Held<S> {
@@ -129,6 +132,37 @@ pub(super) struct Clients {
 pub(super) struct Path {
     pub(super) last: Option<u64>,
     pub(super) latency: Latency,
+    /// When an answer last arrived.
+    pub(super) arrived: Mono,
+    /// How many late answers in a row arrived one by one, not in a burst.
+    pub(super) late: u8,
+}
+
+impl Path {
+    /// Measures an answer. Whether it counts as fresh is judged by what the path usually takes.
+    ///
+    /// Late answers are believed to be the path's new pace only when several arrive one by one: after a cut, TCP delivers what it
+    /// held back in one burst, which says nothing about the path.
+    pub(super) fn measure(
+        &mut self,
+        at: Mono,
+        latency: Duration,
+        allowed: Duration,
+        burst_within: Duration,
+    ) -> bool {
+        let burst = at.since(self.arrived) < burst_within;
+        self.arrived = at;
+        if latency <= allowed {
+            self.late = 0;
+            self.latency.sample(latency);
+            return true;
+        }
+        self.late = if burst { 0 } else { self.late.saturating_add(1) };
+        if self.late >= LATE_IN_A_ROW {
+            self.latency.sample(latency);
+        }
+        false
+    }
 }
 
 /// One server's own outbound link to a remote cluster.

@@ -2,12 +2,13 @@
 
 use super::binary::{FindServerError, Finder, ServerBinary};
 use super::config::{Common, Credentials, ServerOptions, ServerPorts};
+use super::control::ControlError;
 use super::dialler::Roster;
 use super::faults::{Faults, UnknownName};
 use super::guard::Workspace;
 use super::ports::{Ports, loopback, password};
 use super::proxy::{Context, Proxy};
-use super::server::{ControlError, Estate, LabServer, Seat};
+use super::server::{Estate, LabServer, Seat};
 use super::supercluster::Supercluster;
 use crate::clock::Clock;
 use crate::model::ids::{ClusterName, ServerKey, ServerName};

@@ -23,7 +23,11 @@ pub enum Fault {
     #[default]
     Pass,
     /// Bytes stop in both directions and the sockets stay open, as when packets are dropped on the way. A new
-    /// connection is accepted and then hears nothing. What was held flows on after the heal.
+    /// connection is accepted and then hears nothing. What was held flows on after the heal, so links are back at
+    /// once (over a real network the first redial after a heal takes a second or two).
+    ///
+    /// Where the system does not tell who owns a socket (other than Linux), a new connection still gets the greeting
+    /// of the server it dials, since the dialler says who it is only then: it may be listed as up for a while.
     Blackhole,
     /// Existing connections are closed with a TCP reset, and new ones as long as the fault lasts.
     Reset,

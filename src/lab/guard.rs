@@ -5,11 +5,14 @@
 //! this process alone holds the writing end. However this process ends, the pipe ends with it; the guard then kills
 //! every registered server (SIGKILL also ends a stopped process) and removes the workspace.
 //!
+//! The guard itself makes the file `live` once it stands, and nothing is started before.
+//!
 //! No window is left open between the spawn and the registration of a server: a server is started through a shell
 //! that first registers its own pid and then looks whether the workspace is still `live`, and only then becomes the
 //! server. The guard first removes `live` and then reads the registrations, so one of the two sees the other.
 //! The pid of a process that has ended is unregistered before it is reaped, so the pid of a stranger is never killed.
 
+use super::process::wait_briefly;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -20,6 +23,7 @@ use tempfile::TempDir;
 
 const GUARD: &str = r#"
 trap '' INT TERM HUP
+: > "$1/live" || exit 1
 while read -r line; do :; done
 rm -f "$1/live"
 for file in "$1"/pids/*; do
@@ -35,6 +39,9 @@ done
 "#;
 
 const LAUNCH: &str = r#": > "$1/pids/$$" && [ -e "$1/live" ] || exit 1; shift; exec "$@""#;
+
+/// How long the guard may take to start; it takes milliseconds.
+const GUARD_START: Duration = Duration::from_secs(5);
 
 /// How long a drop waits for the guard to end; it has nothing to do then and ends within milliseconds.
 const GUARD_GRACE: Duration = Duration::from_millis(500);
@@ -54,7 +61,6 @@ impl Workspace {
         let dir = tempfile::Builder::new().prefix("gatewatch-lab-").tempdir()?;
         let path = dir.path().to_path_buf();
         std::fs::create_dir(path.join("pids"))?;
-        std::fs::write(path.join("live"), "")?;
         let mut guard = Command::new("sh")
             .args(["-c", GUARD, "gatewatch-lab-guard"])
             .arg(&path)
@@ -65,7 +71,15 @@ impl Workspace {
             .process_group(0)
             .spawn()?;
         let pipe = guard.stdin.take();
-        Ok(Self { dir: Some(dir), path, pipe, guard })
+        let workspace = Self { dir: Some(dir), path, pipe, guard };
+        if wait_briefly(GUARD_START, || workspace.path.join("live").exists()) {
+            Ok(workspace)
+        } else {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the guard process (a shell script run by sh) does not start",
+            ))
+        }
     }
 
     /// Where everything of this lab is.
@@ -96,10 +110,62 @@ impl Drop for Workspace {
             tracing::warn!(dir = %self.path.display(), %error, "cannot remove the lab's directory; its guard retries");
         }
         drop(self.pipe.take());
-        if !super::process::wait_briefly(GUARD_GRACE, || {
-            matches!(self.guard.try_wait(), Ok(Some(_)) | Err(_))
-        }) {
+        if !wait_briefly(GUARD_GRACE, || matches!(self.guard.try_wait(), Ok(Some(_)) | Err(_))) {
             tracing::warn!(dir = %self.path.display(), "the guard of the lab is still cleaning up");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(5);
+
+    fn sleeper(workspace: &Workspace) -> Child {
+        workspace.command("sleep").arg("600").stdin(Stdio::null()).spawn().unwrap()
+    }
+
+    fn registered(workspace: &Workspace, child: &Child) -> bool {
+        workspace.path().join("pids").join(child.id().to_string()).exists()
+    }
+
+    #[test]
+    fn when_the_pipe_ends_registered_processes_die_and_others_do_not() {
+        let mut workspace = Workspace::create().unwrap();
+        let (mut ours, mut stranger) = (sleeper(&workspace), sleeper(&workspace));
+        assert!(wait_briefly(LIMIT, || registered(&workspace, &ours) && registered(&workspace, &stranger)));
+        workspace.unregister(stranger.id());
+
+        drop(workspace.pipe.take());
+        assert!(wait_briefly(LIMIT, || ours.try_wait().unwrap().is_some()));
+        assert!(wait_briefly(LIMIT, || !workspace.path().exists()));
+        assert!(stranger.try_wait().unwrap().is_none());
+        stranger.kill().unwrap();
+        stranger.wait().unwrap();
+    }
+
+    #[test]
+    fn nothing_starts_any_more_once_the_guard_has_begun_to_clean_up() {
+        let workspace = Workspace::create().unwrap();
+        std::fs::remove_file(workspace.path().join("live")).unwrap();
+        let status = workspace.command("true").status().unwrap();
+        assert!(!status.success());
+    }
+
+    #[test]
+    fn the_guard_is_deaf_to_the_signals_of_a_terminal() {
+        let mut workspace = Workspace::create().unwrap();
+        let mut ours = sleeper(&workspace);
+        assert!(wait_briefly(LIMIT, || registered(&workspace, &ours)));
+        let guard = rustix::process::Pid::from_child(&workspace.guard);
+        for signal in
+            [rustix::process::Signal::INT, rustix::process::Signal::TERM, rustix::process::Signal::HUP]
+        {
+            rustix::process::kill_process(guard, signal).unwrap();
+        }
+        assert!(workspace.guard.try_wait().unwrap().is_none());
+        drop(workspace.pipe.take());
+        assert!(wait_briefly(LIMIT, || ours.try_wait().unwrap().is_some()));
     }
 }

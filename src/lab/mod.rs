@@ -18,14 +18,15 @@
 //! # }
 //! ```
 //!
-//! How it hangs together: a server's gateway `advertise`s its [`proxy`]'s address, and every other cluster's servers
+//! How it hangs together: a server's gateway `advertise`s its `proxy`'s address, and every other cluster's servers
 //! list only such addresses, so all bytes between clusters pass through a proxy. The proxy finds out who dials
-//! ([`dialler`]) and asks the table of [`faults`] what to do with that connection; a [`pump`] carries it out. Servers
-//! ([`server`], [`process`]) are registered with a [`guard`] process that kills them when this process is gone.
+//! (`dialler`) and asks the table of `faults` what to do with that connection; a `pump` carries it out. Servers
+//! (`server`, `process`) are registered with a `guard` process that kills them when this process is gone.
 
 mod binary;
 mod builder;
 mod config;
+mod control;
 mod dialler;
 mod faults;
 mod guard;
@@ -40,7 +41,8 @@ mod supercluster;
 pub use binary::{FindServerError, Finder, MINIMUM_VERSION, PINNED_VERSION, ServerBinary, ServerVersion};
 pub use builder::{Builder, StartError};
 pub use config::{Credentials, ServerOptions};
+pub use control::ControlError;
 pub use faults::{Fault, Faults, Path, Side, UnknownName};
 pub use ready::ReadyError;
-pub use server::{ControlError, LabServer};
+pub use server::LabServer;
 pub use supercluster::{ConnectError, LabCluster, Supercluster};

@@ -84,9 +84,18 @@ impl Process {
         Ok(self.status)
     }
 
+    /// Whether every thread of the process has been stopped by a signal. That takes a moment after the signal.
+    pub(super) fn is_frozen(&self) -> io::Result<bool> {
+        self.peek(WaitIdOptions::STOPPED)
+    }
+
     fn has_exited(&self) -> io::Result<bool> {
-        let peek = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        Ok(waitid(WaitId::Pid(self.pid), peek)?.is_some())
+        self.peek(WaitIdOptions::EXITED)
+    }
+
+    fn peek(&self, state: WaitIdOptions) -> io::Result<bool> {
+        let options = state | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        Ok(waitid(WaitId::Pid(self.pid), options)?.is_some())
     }
 
     /// The last lines this life wrote to its log.

@@ -224,3 +224,6 @@ async fn carry(
 fn reset(dialler: &TcpStream, target: &TcpStream) -> io::Result<()> {
     dialler.set_zero_linger().and(target.set_zero_linger())
 }
+
+#[cfg(test)]
+mod tests;

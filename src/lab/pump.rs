@@ -172,3 +172,73 @@ fn random_up_to(limit: Duration) -> Duration {
     let fraction = (random() >> 32) as f64 / f64::from(u32::MAX);
     limit.mul_f64(fraction)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lab::faults::Faults;
+    use crate::model::ids::ServerKey;
+    use std::num::NonZeroU32;
+    use tokio::io::{DuplexStream, duplex};
+
+    struct Line {
+        faults: Faults,
+        input: DuplexStream,
+        output: DuplexStream,
+    }
+
+    fn line(fault: Fault) -> Line {
+        let key = |cluster: &str, name: &str| ServerKey { cluster: cluster.into(), name: name.into() };
+        let (east, west) = (key("east", "east-1"), key("west", "west-1"));
+        let faults = Faults::new(&[east.clone(), west.clone()]);
+        faults.cut_direction("east", "west", fault).unwrap();
+        let (input, from) = duplex(16 * CHUNK);
+        let (to, output) = duplex(16 * CHUNK);
+        let view = faults.subscribe().view(east, west);
+        tokio::spawn(pump(from, to, view, Clock::start(), Bytes::new()));
+        Line { faults, input, output }
+    }
+
+    #[tokio::test]
+    async fn jitter_never_changes_the_order() {
+        let delay = Fault::Delay { latency: Duration::ZERO, jitter: Duration::from_millis(30) };
+        let mut line = line(delay);
+        for byte in 0..50 {
+            line.input.write_u8(byte).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(line.input);
+        let mut heard = Vec::new();
+        line.output.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, (0..50).collect::<Vec<u8>>());
+    }
+
+    #[tokio::test]
+    async fn a_delay_that_is_cleared_lets_go_at_once_what_it_still_holds() {
+        let mut line = line(Fault::Delay { latency: Duration::from_secs(3600), jitter: Duration::ZERO });
+        line.input.write_all(b"late").await.unwrap();
+        let waits = tokio::time::timeout(Duration::from_millis(50), line.output.read_u8()).await;
+        assert!(waits.is_err());
+        line.faults.clear_all();
+        let mut heard = [0; 4];
+        let arrives = line.output.read_exact(&mut heard);
+        tokio::time::timeout(Duration::from_secs(5), arrives).await.unwrap().unwrap();
+        assert_eq!(&heard, b"late");
+    }
+
+    #[tokio::test]
+    async fn a_slow_line_holds_the_sender_back_instead_of_piling_up() {
+        let mut line = line(Fault::Slow { bytes_per_second: NonZeroU32::new(100).unwrap() });
+        let writes = async {
+            loop {
+                line.input.write_all(&[0; CHUNK]).await.unwrap();
+            }
+        };
+        // The pipe before the pump takes 16 chunks; the pump itself less than one.
+        let blocked: Result<(), _> = tokio::time::timeout(Duration::from_millis(100), writes).await;
+        assert!(blocked.is_err());
+        drop(line.input);
+        let got = line.output.read_u8().await;
+        assert!(got.is_ok());
+    }
+}

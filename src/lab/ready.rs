@@ -3,8 +3,9 @@
 //! Each server is asked over a connection of its own, so that a missing gateway cannot hide its own report.
 
 use super::server::LabServer;
-use super::supercluster::{ConnectError, Supercluster};
+use super::supercluster::Supercluster;
 use crate::model::ids::{ClusterName, ServerId, ServerKey};
+use futures::StreamExt;
 use futures::future::join_all;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,6 +16,7 @@ use tokio::time::{sleep, timeout};
 
 const POLL: Duration = Duration::from_millis(100);
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+const ROLL_CALL_LIMIT: Duration = Duration::from_millis(500);
 
 /// Why the supercluster is not complete.
 #[derive(Debug, thiserror::Error)]
@@ -37,9 +39,6 @@ pub enum ReadyError {
         /// The last lines of its log.
         log: String,
     },
-    /// A server takes no client.
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
 }
 
 /// Polls until nothing is missing.
@@ -49,8 +48,10 @@ pub(super) async fn await_mesh(lab: &Supercluster, limit: Duration) -> Result<()
         let mut probes = Vec::new();
         loop {
             check_alive(lab)?;
-            refresh(&mut probes, lab).await?;
-            missing = missing_now(lab, &join_all(probes.iter().map(|probe| probe.ask(lab))).await);
+            let silent = refresh(&mut probes, lab).await;
+            let reports = join_all(probes.iter().map(|probe| probe.ask(lab))).await;
+            missing = silent;
+            missing.extend(missing_now(&reports));
             if missing.is_empty() {
                 return Ok(());
             }
@@ -77,32 +78,46 @@ struct Probe {
     client: async_nats::Client,
 }
 
-/// What one server says of itself.
+/// What one server says of itself, and whom a client of it can reach.
 struct Report {
     key: ServerKey,
+    id: ServerId,
     gateways: Option<Gateways>,
-    hears: Option<usize>,
+    /// Ids of the servers whose answers to a question of this one's client came back.
+    hears: BTreeSet<String>,
     leader: bool,
 }
 
-/// Keeps one probe for each running server.
-async fn refresh(probes: &mut Vec<Probe>, lab: &Supercluster) -> Result<(), ReadyError> {
+/// Keeps one probe for each running server; says which servers take none.
+async fn refresh(probes: &mut Vec<Probe>, lab: &Supercluster) -> Vec<String> {
     let running: Vec<(&LabServer, ServerId)> =
         lab.servers().iter().filter_map(|server| Some((server, server.id()?))).collect();
     probes.retain(|probe| running.iter().any(|(_, id)| *id == probe.id));
-    for (server, id) in running {
-        if !probes.iter().any(|probe| probe.id == id) {
-            let client = server.system_client().await?;
-            probes.push(Probe { key: server.key().clone(), id, client });
+    let new = running.into_iter().filter(|(_, id)| !probes.iter().any(|probe| probe.id == *id));
+    let connected = join_all(new.map(async |(server, id)| {
+        let key = server.key().clone();
+        match timeout(ANSWER_LIMIT, server.system_client()).await {
+            Ok(Ok(client)) => Ok(Probe { key, id, client }),
+            Ok(Err(error)) => Err(format!("{key} takes no client: {}", error.source)),
+            Err(_) => Err(format!("{key} does not answer")),
+        }
+    }))
+    .await;
+    let mut silent = Vec::new();
+    for result in connected {
+        match result {
+            Ok(probe) => probes.push(probe),
+            Err(reason) => silent.push(reason),
         }
     }
-    Ok(())
+    silent
 }
 
 impl Probe {
     async fn ask(&self, lab: &Supercluster) -> Report {
+        let expected: BTreeSet<String> =
+            lab.servers().iter().filter_map(LabServer::id).map(|id| id.to_string()).collect();
         let gateways: Option<Answer<Gateways>> = self.request("GATEWAYZ").await;
-        let statsz: Option<StatszAnswer> = self.request("STATSZ").await;
         let leader = if lab.has_jetstream() {
             let jetstream: Option<Answer<JetStream>> = self.request("JSZ").await;
             jetstream.and_then(|answer| answer.data.meta_cluster).is_some_and(|meta| !meta.leader.is_empty())
@@ -111,8 +126,9 @@ impl Probe {
         };
         Report {
             key: self.key.clone(),
+            id: self.id.clone(),
             gateways: gateways.map(|answer| answer.data),
-            hears: statsz.map(|answer| answer.statsz.active_servers),
+            hears: self.roll_call(&expected).await,
             leader,
         }
     }
@@ -122,41 +138,58 @@ impl Probe {
         let answer = timeout(ANSWER_LIMIT, self.client.request(subject, "".into())).await.ok()?.ok()?;
         serde_json::from_slice(&answer.payload).ok()
     }
+
+    /// Asks all servers at once: who is heard is reached both ways over the very links that are waited for.
+    async fn roll_call(&self, expected: &BTreeSet<String>) -> BTreeSet<String> {
+        let mut heard = BTreeSet::new();
+        let inbox = self.client.new_inbox();
+        let calling = async {
+            let mut answers = self.client.subscribe(inbox.clone()).await.ok()?;
+            self.client.publish_with_reply("$SYS.REQ.SERVER.PING", inbox, "".into()).await.ok()?;
+            while !expected.is_subset(&heard) {
+                let answer = answers.next().await?;
+                heard.extend(
+                    serde_json::from_slice::<PingAnswer>(&answer.payload).ok().map(|from| from.server.id),
+                );
+            }
+            Some(())
+        };
+        // Whoever has not answered by then counts as not heard.
+        let _ = timeout(ROLL_CALL_LIMIT, calling).await;
+        heard
+    }
 }
 
 /// One sentence for each thing that a complete supercluster has and this one has not.
-fn missing_now(lab: &Supercluster, reports: &[Report]) -> Vec<String> {
-    let mut missing = Vec::new();
+fn missing_now(reports: &[Report]) -> Vec<String> {
     let mut live: BTreeMap<&ClusterName, usize> = BTreeMap::new();
     for report in reports {
         *live.entry(&report.key.cluster).or_default() += 1;
     }
-    for cluster in lab.clusters().iter().filter(|cluster| !live.contains_key(cluster)) {
-        tracing::debug!(%cluster, "no server runs, so no gateway to it is waited for");
-    }
-    let remotes = |own: &ClusterName| -> BTreeSet<&ClusterName> {
-        live.keys().copied().filter(|name| *name != own).collect()
-    };
-    for Report { key, gateways, hears, leader } in reports {
-        let Some(gateways) = gateways else {
-            missing.push(format!("{key} does not answer"));
-            continue;
-        };
-        for remote in remotes(&key.cluster) {
-            if !gateways.outbound_gateways.contains_key(remote.as_str()) {
-                missing.push(format!("{key} has no outbound gateway connection to {remote}"));
-            }
-        }
-        if *hears != Some(reports.len()) {
-            let heard = hears.unwrap_or_default();
-            missing.push(format!("{key} hears {heard} of {} servers", reports.len()));
-        }
-        if !leader {
-            missing.push(format!("{key} knows no JetStream meta leader"));
-        }
-    }
+    let mut missing: Vec<String> = reports.iter().flat_map(|report| report.missing(reports, &live)).collect();
     missing.extend(missing_inbound(reports, &live));
     missing
+}
+
+impl Report {
+    fn missing(&self, all: &[Self], live: &BTreeMap<&ClusterName, usize>) -> Vec<String> {
+        let key = &self.key;
+        let Some(gateways) = &self.gateways else {
+            return vec![format!("{key} does not answer")];
+        };
+        let unlinked = live
+            .keys()
+            .filter(|remote| {
+                ***remote != key.cluster && !gateways.outbound_gateways.contains_key(remote.as_str())
+            })
+            .map(|remote| format!("{key} has no outbound gateway connection to {remote}"));
+        let unheard = all
+            .iter()
+            .filter(|other| !self.hears.contains(other.id.as_str()))
+            .map(|other| format!("{key} does not hear {}", other.key));
+        let leaderless = (!self.leader).then(|| format!("{key} knows no JetStream meta leader"));
+        unlinked.chain(unheard).chain(leaderless).collect()
+    }
 }
 
 /// Over all servers of a cluster, every server of each remote cluster has one inbound connection.
@@ -194,14 +227,13 @@ struct Gateways {
 }
 
 #[derive(Deserialize)]
-struct StatszAnswer {
-    statsz: Statsz,
+struct PingAnswer {
+    server: PingServer,
 }
 
 #[derive(Deserialize)]
-struct Statsz {
-    #[serde(default)]
-    active_servers: usize,
+struct PingServer {
+    id: String,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 use super::binary::ServerBinary;
 use super::config::{Common, Credentials, ServerConfig, ServerOptions, ServerPorts};
+use super::control::ControlError;
 use super::dialler::{Roster, RosterEntry};
 use super::guard::Workspace;
 use super::ports::loopback;
@@ -26,98 +27,6 @@ const START_LIMIT: Duration = Duration::from_secs(20);
 const KILL_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(5);
 const GREETING_LIMIT: u64 = 64 * 1024;
-
-/// Why a server could not be steered.
-#[derive(Debug, thiserror::Error)]
-pub enum ControlError {
-    /// It does not run, so there is nothing to send a signal to. Start it first.
-    #[error("server {server} does not run")]
-    NotRunning {
-        /// Which server.
-        server: ServerKey,
-    },
-    /// It runs already. Stop it first.
-    #[error("server {server} runs already")]
-    AlreadyRunning {
-        /// Which server.
-        server: ServerKey,
-    },
-    /// The system refused a signal or could not tell the state of the process.
-    #[error("cannot signal server {server}")]
-    Signal {
-        /// Which server.
-        server: ServerKey,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// It did not end in the time given.
-    #[error("server {server} still runs after {waited:?}")]
-    StillRunning {
-        /// Which server.
-        server: ServerKey,
-        /// How long it was waited for.
-        waited: Duration,
-    },
-    /// Its files could not be written or its program not be started.
-    #[error("cannot start server {server} with {}", program.display())]
-    Spawn {
-        /// Which server.
-        server: ServerKey,
-        /// The program.
-        program: PathBuf,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-    /// It ended right after its start; its log says why.
-    #[error("server {server} ended at its start ({status}); its log ends with:\n{log}")]
-    Died {
-        /// Which server.
-        server: ServerKey,
-        /// How it ended.
-        status: ExitStatus,
-        /// The last lines of its log.
-        log: String,
-    },
-    /// It runs and does not greet clients.
-    #[error("server {server} greets no client after {waited:?}; its log ends with:\n{log}")]
-    Silent {
-        /// Which server.
-        server: ServerKey,
-        /// How long it was waited for.
-        waited: Duration,
-        /// The last lines of its log.
-        log: String,
-    },
-    /// The fault proxy cannot listen on its address.
-    #[error("cannot listen on {address} in front of server {server}")]
-    Proxy {
-        /// Which server.
-        server: ServerKey,
-        /// The proxy's address.
-        address: SocketAddr,
-        /// The system's reason.
-        #[source]
-        source: io::Error,
-    },
-}
-
-impl ControlError {
-    /// Whether somebody else took a port between its choice and its use: choosing again helps.
-    pub(super) fn is_port_taken(&self) -> bool {
-        match self {
-            Self::Died { log, .. } => log.contains("address already in use"),
-            Self::Proxy { source, .. } => source.kind() == io::ErrorKind::AddrInUse,
-            Self::NotRunning { .. }
-            | Self::AlreadyRunning { .. }
-            | Self::Signal { .. }
-            | Self::StillRunning { .. }
-            | Self::Spawn { .. }
-            | Self::Silent { .. } => false,
-        }
-    }
-}
 
 /// The place of a server in the supercluster; the same in all its lives.
 #[derive(Debug, Clone)]
@@ -299,7 +208,9 @@ impl LabServer {
     }
 
     /// Lame duck mode (SIGUSR2): it announces that it leaves, takes no more clients, sends its clients away and ends.
-    /// Returns at once; see [`LabServer::await_exit`]. With a handful of clients it takes about a second for each.
+    /// Returns at once; see [`LabServer::await_exit`]. Without clients the process ends at once, with JetStream after a
+    /// second; each client beyond the first adds about half a second. (The lab sets a grace period of 100 ms; the
+    /// servers allow no `lame_duck_duration` below 30 s, and it bounds this time from above only.)
     ///
     /// # Errors
     /// [`ControlError::NotRunning`] and the system's refusals.
@@ -307,12 +218,20 @@ impl LabServer {
         self.signal(Signal::USR2, Asks::End)
     }
 
-    /// Freezes it (SIGSTOP): it neither computes nor answers; its sockets stay open and the system accepts for it.
+    /// Freezes it (SIGSTOP) and waits until it stands still: it neither computes nor answers, its sockets stay open
+    /// and the system accepts connections for it.
     ///
     /// # Errors
-    /// [`ControlError::NotRunning`] and the system's refusals.
-    pub fn freeze(&self) -> Result<(), ControlError> {
-        self.signal(Signal::STOP, Asks::Nothing)
+    /// [`ControlError::NotRunning`], and [`ControlError::StillRunning`] when somebody thaws it at the same time.
+    pub async fn freeze(&self) -> Result<(), ControlError> {
+        self.signal(Signal::STOP, Asks::Nothing)?;
+        let frozen = async {
+            while !self.is_frozen()? {
+                sleep(POLL).await;
+            }
+            Ok(())
+        };
+        timeout(KILL_LIMIT, frozen).await.unwrap_or_else(|_| Err(self.still_running(KILL_LIMIT)))
     }
 
     /// Ends a freeze (SIGCONT).
@@ -344,9 +263,18 @@ impl LabServer {
                 sleep(POLL).await;
             }
         };
-        timeout(limit, gone)
-            .await
-            .map_err(|_| ControlError::StillRunning { server: self.key().clone(), waited: limit })
+        timeout(limit, gone).await.map_err(|_| self.still_running(limit))
+    }
+
+    fn still_running(&self, waited: Duration) -> ControlError {
+        ControlError::StillRunning { server: self.key().clone(), waited }
+    }
+
+    fn is_frozen(&self) -> Result<bool, ControlError> {
+        let state = self.observed();
+        let server = || self.key().clone();
+        let life = state.life.as_ref().ok_or_else(|| ControlError::NotRunning { server: server() })?;
+        life.process.is_frozen().map_err(|source| ControlError::Signal { server: server(), source })
     }
 
     /// How it ended, if nobody asked it to.

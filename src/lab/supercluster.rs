@@ -3,9 +3,10 @@
 use super::binary::ServerBinary;
 use super::builder::Builder;
 use super::config::Credentials;
+use super::control::ControlError;
 use super::faults::{Faults, UnknownName};
 use super::ready::{self, ReadyError};
-use super::server::{ControlError, Estate, LabServer};
+use super::server::{Estate, LabServer};
 use crate::model::ids::{ClusterName, ServerKey};
 use futures::future::try_join_all;
 use std::path::Path;
@@ -45,8 +46,8 @@ impl Supercluster {
         Self { servers, faults, estate }
     }
 
-    /// Waits until every running server has an outbound gateway connection to every other cluster that runs and hears
-    /// every other server, and JetStream (if enabled) has elected its meta leader.
+    /// Waits until every running server has an outbound gateway connection to every other cluster that runs, a client
+    /// of it gets answers from every running server, and JetStream (if enabled) has elected its meta leader.
     ///
     /// # Errors
     /// [`ReadyError`] when `limit` has passed (it names what is missing) or when a server ended (with its log).
@@ -188,12 +189,12 @@ impl LabCluster<'_> {
         self.servers.iter().try_for_each(|server| server.lame_duck())
     }
 
-    /// [`LabServer::freeze`] on every server.
+    /// [`LabServer::freeze`] on every server at the same time.
     ///
     /// # Errors
-    /// The first one met; later servers are then left alone.
-    pub fn freeze(&self) -> Result<(), ControlError> {
-        self.servers.iter().try_for_each(|server| server.freeze())
+    /// The first one met.
+    pub async fn freeze(&self) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.freeze())).await.map(drop)
     }
 
     /// [`LabServer::thaw`] on every server.

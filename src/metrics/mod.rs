@@ -6,18 +6,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows while the process lives.
-#[derive(Debug)]
-pub struct Counter {
-    name: &'static str,
-    help: &'static str,
-    value: AtomicU64,
-}
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
 
 impl Counter {
-    const fn new(name: &'static str, help: &'static str) -> Self {
-        Self { name, help, value: AtomicU64::new(0) }
-    }
-
     /// Adds one.
     pub fn bump(&self) {
         self.add(1);
@@ -25,81 +17,191 @@ impl Counter {
 
     /// Adds `n`.
     pub fn add(&self, n: u64) {
-        self.value.fetch_add(n, Ordering::Relaxed);
+        self.0.fetch_add(n, Ordering::Relaxed);
     }
 
     /// The present value.
     #[must_use]
     pub fn get(&self) -> u64 {
-        self.value.load(Ordering::Relaxed)
-    }
-
-    /// Name in the Prometheus convention: prefix `gatewatch_`, suffix `_total`.
-    #[must_use]
-    pub const fn name(&self) -> &'static str {
-        self.name
-    }
-
-    /// One sentence for the person who reads it.
-    #[must_use]
-    pub const fn help(&self) -> &'static str {
-        self.help
+        self.0.load(Ordering::Relaxed)
     }
 }
 
-macro_rules! counters {
-    ($($field:ident = $name:literal, $help:literal;)*) => {
-        /// Every counter of one process (or of one test); shared behind an `Arc`.
+/// Counters of one thing that comes in kinds, told apart by one label. The kinds are fixed, so a flood cannot make new ones.
+#[derive(Debug)]
+pub struct Kinds {
+    label: &'static str,
+    kinds: &'static [&'static str],
+    counts: Vec<Counter>,
+}
+
+impl Kinds {
+    /// The last count is for kinds that are not listed.
+    fn new(label: &'static str, kinds: &'static [&'static str]) -> Self {
+        Self {
+            label,
+            kinds,
+            counts: kinds.iter().map(|_| Counter::default()).chain([Counter::default()]).collect(),
+        }
+    }
+
+    /// Adds one to this kind; to `unlisted` when it is none of those known.
+    pub fn bump(&self, kind: &str) {
+        let place = self.kinds.iter().position(|known| *known == kind).unwrap_or(self.kinds.len());
+        if let Some(count) = self.counts.get(place) {
+            count.bump();
+        }
+    }
+
+    /// All kinds together.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.counts.iter().map(Counter::get).sum()
+    }
+
+    fn samples(&self) -> Vec<Sample> {
+        let kinds = self.kinds.iter().copied().chain(["unlisted"]);
+        kinds
+            .zip(&self.counts)
+            .map(|(kind, count)| Sample { label: Some((self.label, kind)), value: count.get() })
+            .collect()
+    }
+}
+
+/// Everything known of one metric at one moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Metric {
+    /// Name in the Prometheus convention: prefix `gatewatch_`, suffix `_total`.
+    pub name: &'static str,
+    /// One sentence for the person who reads it.
+    pub help: &'static str,
+    /// Its values: one, or one per kind.
+    pub samples: Vec<Sample>,
+}
+
+/// One value of a metric.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sample {
+    /// Name and value of the label, when there are kinds.
+    pub label: Option<(&'static str, &'static str)>,
+    /// The value.
+    pub value: u64,
+}
+
+trait Samples {
+    fn samples(&self) -> Vec<Sample>;
+}
+
+impl Samples for Counter {
+    fn samples(&self) -> Vec<Sample> {
+        vec![Sample { label: None, value: self.get() }]
+    }
+}
+
+impl Samples for Kinds {
+    fn samples(&self) -> Vec<Sample> {
+        Self::samples(self)
+    }
+}
+
+macro_rules! metrics {
+    ($($field:ident: $kind:ty = $init:expr, $name:literal, $help:literal;)*) => {
+        /// Every metric of one process (or of one test); shared behind an `Arc`.
         #[derive(Debug)]
         pub struct Metrics {
-            $(#[doc = $help] pub $field: Counter,)*
+            $(#[doc = $help] pub $field: $kind,)*
         }
 
         impl Default for Metrics {
             fn default() -> Self {
-                Self { $($field: Counter::new(concat!("gatewatch_", $name, "_total"), $help),)* }
+                Self { $($field: $init,)* }
             }
         }
 
         impl Metrics {
-            /// All counters, in the order of their definition.
+            /// All metrics as they stand now, in the order of their definition.
             #[must_use]
-            pub fn counters(&self) -> Vec<&Counter> {
-                vec![$(&self.$field,)*]
+            pub fn all(&self) -> Vec<Metric> {
+                vec![$(Metric {
+                    name: concat!("gatewatch_", $name, "_total"),
+                    help: $help,
+                    samples: Samples::samples(&self.$field),
+                },)*]
             }
         }
     };
 }
 
-counters! {
-    messages = "messages", "Messages that were taken off the system-account connections.";
-    observations = "observations", "Messages that were decoded to an observation.";
-    ignored = "ignored_messages", "Messages that are none of ours or carry nothing we use.";
-    undecodable = "undecodable_messages", "Messages that were dropped because they could not be decoded.";
+/// Why messages are refused, as decoding words it.
+const DECODE_ERRORS: &[&str] = &[
+    "bad_number",
+    "too_big",
+    "malformed",
+    "missing",
+    "refused",
+    "id_mismatch",
+    "not_clustered",
+    "bad_name",
+    "too_many",
+];
 
-    driver_full = "driver_full_drops", "Observations dropped because the engine did not keep up.";
-    slow_consumer = "slow_consumer_drops", "Reports of messages dropped in a connection because they were not taken off in time.";
-    tap_full = "capture_drops", "Messages missing from the capture because writing it did not keep up.";
-    connects = "connects", "Connections into clusters that were made and passed their checks.";
-    disconnects = "disconnects", "Established connections into clusters that ended.";
-    connect_failures = "connect_failures", "Passes over all addresses of a cluster that made no connection.";
-    echo_timeouts = "silent_connections", "Connections given up because their server stopped answering.";
-    server_errors = "server_errors", "Errors a server reported on a connection, mostly a lacking permission.";
-    rounds = "beat_rounds", "Rounds of beats that were asked, counted per cluster.";
-    rounds_skipped = "beat_rounds_skipped", "Rounds of beats that were not asked because no connection could take them.";
-    publish_timeouts = "publish_timeouts", "Batches of requests that a connection did not take in time.";
-    surveys = "survey_requests", "Survey requests that were sent.";
-    surveys_limited = "survey_requests_limited", "Survey requests that were left out to spare the servers.";
+/// Why connections cannot be made, as the vantages word it.
+const CONNECT_FAILURES: &[&str] = &["refused", "timed_out", "unauthorized", "wrong_cluster", "other"];
 
-    published = "published_messages", "Alerts and events that were sent to the alert account, each counted once.";
-    republished = "republished_messages", "Alerts and events that were sent again because storing them was not confirmed.";
-    stored = "stored_messages", "Alerts and events that a stream confirmed to have stored.";
-    store_failures = "store_failures", "Attempts to store an alert or event that failed or were not confirmed in time.";
-    alerts_dropped = "alert_drops", "Alerts given up before they were stored: too many were waiting, or they were refused for good.";
-    events_dropped = "event_drops", "Events given up before they were stored: too many were waiting, or they were refused for good.";
-    provision_failures = "provision_failures", "Attempts to find or make the streams and the bucket that failed.";
-    state_writes = "state_writes", "Records written to or deleted from the key-value bucket.";
-    state_write_failures = "state_write_failures", "Attempts to keep the state in the key-value bucket that failed.";
+metrics! {
+    messages: Counter = Counter::default(), "messages",
+        "Messages that were taken off the system-account connections.";
+    observations: Counter = Counter::default(), "observations",
+        "Messages that were decoded to an observation.";
+    ignored: Counter = Counter::default(), "ignored_messages",
+        "Messages that are none of ours, are empty, or were only added up.";
+    undecodable: Kinds = Kinds::new("error", DECODE_ERRORS), "undecodable_messages",
+        "Messages that were dropped because they could not be decoded.";
+    driver_full: Counter = Counter::default(), "driver_full_drops",
+        "Observations dropped because the engine did not keep up.";
+    slow_consumer: Counter = Counter::default(), "slow_consumer_reports",
+        "Reports that a connection dropped messages because they were not taken off in time.";
+    tap_full: Counter = Counter::default(), "capture_drops",
+        "Lines missing from the capture because writing it did not keep up.";
+    connects: Counter = Counter::default(), "connects",
+        "Connections into clusters that were made and passed their checks.";
+    disconnects: Counter = Counter::default(), "disconnects",
+        "Established connections into clusters that ended.";
+    connect_failures: Kinds = Kinds::new("reason", CONNECT_FAILURES), "connect_failures",
+        "Passes over all addresses of a cluster that made no connection.";
+    echo_timeouts: Counter = Counter::default(), "silent_connections",
+        "Connections given up because their server stopped answering.";
+    server_errors: Counter = Counter::default(), "server_errors",
+        "Errors a server reported on a connection, mostly a lacking permission.";
+    rounds: Counter = Counter::default(), "beat_rounds",
+        "Rounds of beats that were asked, counted per cluster.";
+    rounds_skipped: Counter = Counter::default(), "beat_rounds_skipped",
+        "Rounds of beats that were not asked because no connection could take them.";
+    publish_timeouts: Counter = Counter::default(), "publish_timeouts",
+        "Batches of requests that a connection did not take in time.";
+    surveys: Counter = Counter::default(), "survey_requests",
+        "Survey requests that were sent.";
+    surveys_limited: Counter = Counter::default(), "survey_requests_limited",
+        "Survey requests that were left out to spare the servers.";
+
+    published: Counter = Counter::default(), "published_messages",
+        "Alerts and events that were sent to the alert account, each counted once.";
+    republished: Counter = Counter::default(), "republished_messages",
+        "Alerts and events that were sent again because storing them was not confirmed.";
+    stored: Counter = Counter::default(), "stored_messages",
+        "Alerts and events that a stream confirmed to have stored.";
+    store_failures: Counter = Counter::default(), "store_failures",
+        "Attempts to store an alert or event that failed or were not confirmed in time.";
+    alerts_dropped: Counter = Counter::default(), "alert_drops",
+        "Alerts given up before they were stored: too many were waiting, or they were refused for good.";
+    events_dropped: Counter = Counter::default(), "event_drops",
+        "Events given up before they were stored: too many were waiting, or they were refused for good.";
+    provision_failures: Counter = Counter::default(), "provision_failures",
+        "Attempts to find or make the streams and the bucket that failed.";
+    state_writes: Counter = Counter::default(), "state_writes",
+        "Records written to or deleted from the key-value bucket.";
+    state_write_failures: Counter = Counter::default(), "state_write_failures",
+        "Attempts to keep the state in the key-value bucket that failed.";
 }
 
 #[cfg(test)]
@@ -108,11 +210,12 @@ mod tests {
     use std::collections::BTreeSet;
 
     #[test]
-    fn every_counter_has_a_name_of_its_own_and_starts_at_zero() {
-        let metrics = Metrics::default();
-        let names: BTreeSet<_> = metrics.counters().iter().map(|counter| counter.name()).collect();
-        assert_eq!(names.len(), metrics.counters().len());
-        assert!(metrics.counters().iter().all(|counter| counter.get() == 0 && counter.help().ends_with('.')));
+    fn every_metric_has_a_name_and_a_help_text_and_starts_at_zero() {
+        let all = Metrics::default().all();
+        let names: BTreeSet<_> = all.iter().map(|metric| metric.name).collect();
+        assert_eq!(names.len(), all.len());
+        assert!(all.iter().all(|metric| metric.name.ends_with("_total") && metric.help.ends_with('.')));
+        assert!(all.iter().flat_map(|metric| &metric.samples).all(|sample| sample.value == 0));
     }
 
     #[test]
@@ -121,5 +224,21 @@ mod tests {
         metrics.rounds.bump();
         metrics.rounds.add(2);
         assert_eq!(metrics.rounds.get(), 3);
+    }
+
+    #[test]
+    fn kinds_are_counted_apart_and_those_unknown_together() {
+        let metrics = Metrics::default();
+        for kind in ["too_big", "malformed", "too_big", "no such kind", "nor this"] {
+            metrics.undecodable.bump(kind);
+        }
+        let all = metrics.all();
+        let undecodable =
+            all.iter().find(|metric| metric.name == "gatewatch_undecodable_messages_total").unwrap();
+        let value = |kind| {
+            undecodable.samples.iter().find(|sample| sample.label == Some(("error", kind))).unwrap().value
+        };
+        assert_eq!((value("too_big"), value("malformed"), value("unlisted")), (2, 1, 2));
+        assert_eq!(metrics.undecodable.total(), 5);
     }
 }

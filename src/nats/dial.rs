@@ -15,13 +15,19 @@ use crate::wire::sys::subject;
 use async_nats::{Client, ServerAddr, Subject, Subscriber};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 /// How long the checks of a fresh connection may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
+/// How long one address behind a host name may take to refuse.
+const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long an address may stay silent before the next one is tried beside it.
 const STAGGER: Duration = Duration::from_millis(200);
 /// Events of one connection that wait to be looked at. They are hints: when full, further ones are lost.
@@ -62,7 +68,15 @@ pub(super) struct Line {
 pub enum DialError {
     /// There is no connection.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
+    Connect(Box<ConnectError>),
+    /// A host name stands for several addresses, and not all of them refuse.
+    #[error(
+        "{address}: one address behind this name refuses the connection, another stays silent or only just came back"
+    )]
+    PartlyRefused {
+        /// The address.
+        address: String,
+    },
     /// The connection was made and then did not work.
     #[error(
         "{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?"
@@ -112,24 +126,30 @@ pub enum DialError {
     },
 }
 
+impl From<ConnectError> for DialError {
+    fn from(error: ConnectError) -> Self {
+        Self::Connect(Box::new(error))
+    }
+}
+
 impl DialError {
     /// What the engine is told.
     #[must_use]
     pub const fn reason(&self) -> Disconnect {
         match self {
-            Self::Connect(ConnectError::Refused { .. }) => Disconnect::Refused,
-            Self::Connect(ConnectError::TimedOut { .. }) | Self::Silent { .. } => Disconnect::TimedOut,
-            Self::Connect(ConnectError::Credentials { .. } | ConnectError::Rejected { .. })
-            | Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
-            Self::WrongCluster { .. } => Disconnect::WrongCluster,
-            Self::Connect(
+            Self::Connect(error) => match **error {
+                ConnectError::Refused { .. } => Disconnect::Refused,
+                ConnectError::TimedOut { .. } => Disconnect::TimedOut,
+                ConnectError::Credentials { .. } | ConnectError::Rejected { .. } => Disconnect::Unauthorized,
                 ConnectError::NoServers { .. }
                 | ConnectError::Unresolved { .. }
                 | ConnectError::Tls { .. }
-                | ConnectError::Broken { .. },
-            )
-            | Self::Broken { .. }
-            | Self::NoCluster { .. } => Disconnect::Other,
+                | ConnectError::Broken { .. } => Disconnect::Other,
+            },
+            Self::PartlyRefused { .. } | Self::Silent { .. } => Disconnect::TimedOut,
+            Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
+            Self::WrongCluster { .. } => Disconnect::WrongCluster,
+            Self::Broken { .. } | Self::NoCluster { .. } => Disconnect::Other,
         }
     }
 
@@ -137,31 +157,38 @@ impl DialError {
     #[must_use]
     pub const fn needs_a_person(&self) -> bool {
         match self {
-            Self::Connect(
-                ConnectError::Credentials { .. } | ConnectError::Rejected { .. } | ConnectError::Tls { .. },
-            )
-            | Self::NotSystemAccount { .. }
-            | Self::WrongCluster { .. }
-            | Self::NoCluster { .. } => true,
-            Self::Connect(
+            Self::Connect(error) => match **error {
+                ConnectError::Credentials { .. }
+                | ConnectError::Rejected { .. }
+                | ConnectError::Tls { .. } => true,
                 ConnectError::NoServers { .. }
                 | ConnectError::Unresolved { .. }
                 | ConnectError::Refused { .. }
                 | ConnectError::TimedOut { .. }
-                | ConnectError::Broken { .. },
-            )
-            | Self::Silent { .. }
-            | Self::Broken { .. } => false,
+                | ConnectError::Broken { .. } => false,
+            },
+            Self::NotSystemAccount { .. } | Self::WrongCluster { .. } | Self::NoCluster { .. } => true,
+            Self::PartlyRefused { .. } | Self::Silent { .. } | Self::Broken { .. } => false,
         }
+    }
+
+    /// Whether this host has no way to the address at all, so that the failure says nothing about the other side.
+    fn has_no_way(&self) -> bool {
+        let Self::Connect(error) = self else { return false };
+        let ConnectError::Broken { source, .. } = &**error else { return false };
+        let io = source.source().and_then(|cause| cause.downcast_ref::<io::Error>());
+        io.is_some_and(|error| error.kind() == io::ErrorKind::NetworkUnreachable)
     }
 }
 
 /// The one reason of a pass over all addresses.
 ///
-/// `Refused` is said only when *every* address refused, because it is taken as a sign that the processes are gone. A login or a
-/// cluster that is wrong somewhere is told before silence elsewhere, because a person can mend it.
+/// `Refused` is said only when *every* address refused (those aside to which this host has no way), because it is taken as a
+/// sign that the processes are gone. A login or a cluster that is wrong somewhere is told before silence elsewhere, because a
+/// person can mend it.
 pub(super) fn reason(failures: &[DialError]) -> Disconnect {
-    if !failures.is_empty() && failures.iter().all(|failure| failure.reason() == Disconnect::Refused) {
+    let mut telling = failures.iter().filter(|failure| !failure.has_no_way()).peekable();
+    if telling.peek().is_some() && telling.all(|failure| failure.reason() == Disconnect::Refused) {
         return Disconnect::Refused;
     }
     [Disconnect::Unauthorized, Disconnect::WrongCluster, Disconnect::TimedOut]
@@ -203,7 +230,14 @@ impl Door {
         expected: Option<&ClusterName>,
     ) -> Result<Line, DialError> {
         let (report, events) = mpsc::channel(EVENT_ROOM);
-        let client = connect_once(address, &self.settings, &self.role, report).await?;
+        let connected = connect_once(address, &self.settings, &self.role, report).await;
+        let client = match connected {
+            Ok(client) => client,
+            Err(ConnectError::Refused { .. }) if !all_refuse(address).await => {
+                return Err(DialError::PartlyRefused { address: shown(address) });
+            }
+            Err(error) => return Err(error.into()),
+        };
         let info = client.server_info();
         let cluster = check_cluster(info.cluster.as_deref(), address, expected)?;
         let server = ServerId::from(info.server_id.as_str());
@@ -251,6 +285,24 @@ impl Door {
     }
 }
 
+/// Whether every address behind a name refuses. The client library tries them in turn and tells of the last one only.
+async fn all_refuse(address: &ServerAddr) -> bool {
+    let Ok(Ok(found)) = timeout(PROBE_LIMIT, address.socket_addrs()).await else { return false };
+    let found: Vec<SocketAddr> = found.collect();
+    if found.len() < 2 {
+        return true;
+    }
+    let mut probes: FuturesUnordered<_> =
+        found.into_iter().map(|address| timeout(PROBE_LIMIT, TcpStream::connect(address))).collect();
+    while let Some(probe) = probes.next().await {
+        match probe.map(|connected| connected.map_err(|error| error.kind())) {
+            Ok(Err(io::ErrorKind::ConnectionRefused | io::ErrorKind::NetworkUnreachable)) => {}
+            Ok(Err(_) | Ok(_)) | Err(_) => return false,
+        }
+    }
+    true
+}
+
 fn check_cluster(
     found: Option<&str>,
     address: &ServerAddr,
@@ -270,6 +322,18 @@ fn broken(address: &ServerAddr, message: String) -> DialError {
     DialError::Broken { address: shown(address), message }
 }
 
+/// One word for a reason, as a label of counters.
+pub(super) const fn word(reason: Disconnect) -> &'static str {
+    match reason {
+        Disconnect::Lost => "lost",
+        Disconnect::Refused => "refused",
+        Disconnect::TimedOut => "timed_out",
+        Disconnect::Unauthorized => "unauthorized",
+        Disconnect::WrongCluster => "wrong_cluster",
+        Disconnect::Other => "other",
+    }
+}
+
 /// `host:port`, without scheme or userinfo.
 pub(super) fn shown(address: &ServerAddr) -> String {
     let host = address.host();
@@ -281,43 +345,5 @@ pub(super) fn shown(address: &ServerAddr) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::{DialError, check_cluster, reason, shown};
-    use crate::model::ids::ClusterName;
-    use crate::model::observation::Disconnect;
-    use std::time::Duration;
-
-    fn silent() -> DialError {
-        DialError::Silent { address: "a:1".to_owned(), limit: Duration::from_secs(1) }
-    }
-
-    fn foreign() -> DialError {
-        let address = "nats://a:1".parse().unwrap();
-        check_cluster(Some("west"), &address, Some(&ClusterName::from("east"))).unwrap_err()
-    }
-
-    #[test]
-    fn what_a_person_can_mend_is_told_before_silence() {
-        assert_eq!(reason(&[silent(), foreign()]), Disconnect::WrongCluster);
-        assert_eq!(reason(&[silent()]), Disconnect::TimedOut);
-    }
-
-    #[test]
-    fn no_address_at_all_is_not_a_refusal() {
-        assert_eq!(reason(&[]), Disconnect::Other);
-    }
-
-    #[test]
-    fn a_server_without_a_cluster_has_nothing_to_watch() {
-        let address = "nats://a:1".parse().unwrap();
-        assert!(matches!(check_cluster(None, &address, None), Err(DialError::NoCluster { .. })));
-        assert!(matches!(check_cluster(Some(""), &address, None), Err(DialError::NoCluster { .. })));
-        assert_eq!(check_cluster(Some("east"), &address, None).unwrap(), ClusterName::from("east"));
-    }
-
-    #[test]
-    fn addresses_are_shown_without_a_login() {
-        assert_eq!(shown(&"nats://u:p@host:4222".parse().unwrap()), "host:4222");
-        assert_eq!(shown(&"nats://[::1]:4222".parse().unwrap()), "[::1]:4222");
-    }
-}
+#[path = "dial_tests.rs"]
+mod tests;

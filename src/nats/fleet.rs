@@ -50,7 +50,7 @@ pub struct Wiring {
     pub requests: mpsc::Receiver<Request>,
     /// Where a capture is fed from, when one is taken.
     pub tap: Option<Tap>,
-    /// Stops everything.
+    /// Stops the fleet; the fleet never cancels it itself.
     pub shutdown: CancellationToken,
 }
 
@@ -76,7 +76,8 @@ impl Fleet {
         let inbox: Arc<str> = new_inbox(&settings.system.inbox_prefix).into();
         let plan = Plan::new(settings, &inbox);
         first::contact(&plan.knocks(), &wiring.shutdown).await?;
-        let (tasks, shutdown) = (TaskTracker::new(), wiring.shutdown.clone());
+        let (tasks, shutdown) = (TaskTracker::new(), wiring.shutdown.child_token());
+        let wiring = Wiring { shutdown: shutdown.clone(), ..wiring };
         let hub = Hub::new(settings, plan, wiring, Arc::clone(&inbox), tasks.clone());
         tasks.spawn(hub.run());
         Ok(Self { inbox, tasks, shutdown })
@@ -226,7 +227,8 @@ impl Hub {
                 }
             }
             Notice::Seen(cluster) => {
-                if self.plan.discovery && self.directory.met(&cluster) {
+                self.directory.met(&cluster);
+                if self.plan.discovery && !self.lanes.contains_key(&cluster) {
                     self.surveyor.sweep(&cluster, Survey::Config, &self.lanes, &self.outlet);
                 }
             }
@@ -251,7 +253,8 @@ impl Hub {
 
     /// Looks for what is known by half: clusters without an address, configured addresses without a cluster.
     fn search(&mut self) {
-        for cluster in self.directory.clusters().filter(|cluster| !self.lanes.contains_key(*cluster)) {
+        let unplaced = |cluster: &&ClusterName| self.plan.discovery && !self.lanes.contains_key(*cluster);
+        for cluster in self.directory.clusters().filter(unplaced) {
             self.surveyor.sweep(cluster, Survey::Config, &self.lanes, &self.outlet);
         }
         for seed in std::mem::take(&mut self.plan.seeds) {

@@ -7,9 +7,7 @@ use crate::metrics::Metrics;
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Observation, Round, VantageChange, VantageEvent};
-use crate::model::time::Mono;
-use async_nats::Subject;
-use bytes::Bytes;
+use crate::wire::capture::Recorded;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::mpsc;
@@ -35,29 +33,9 @@ pub enum Request {
     Ask(SurveyRequest),
 }
 
-/// One line of a capture: what the connections heard and did, before any decoding.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Tapped {
-    /// A message as it came off a connection.
-    Message {
-        /// The cluster in which it was heard.
-        vantage: ClusterName,
-        /// When.
-        at: Mono,
-        /// Its subject.
-        subject: Subject,
-        /// Its body.
-        payload: Bytes,
-    },
-    /// A round of beats was asked.
-    Asked(Round),
-    /// One of our own connections changed.
-    Vantage(VantageChange),
-}
-
-/// Where a capture is fed from. When the channel is full, lines are left out and counted as `capture_drops`: a slow disk must not
+/// Where a capture is fed from: every message before it is decoded, every round, every change of a connection. When the channel is full, lines are left out and counted as `capture_drops`: a slow disk must not
 /// make the daemon blind.
-pub type Tap = mpsc::Sender<Tapped>;
+pub type Tap = mpsc::Sender<Recorded>;
 
 /// How long a reader waits for room in the channel to the driver before it drops.
 ///
@@ -90,7 +68,7 @@ impl Outlet {
     /// Tells of a change of one of our connections; waits for room. Nothing to do when the driver is gone: everything is ending.
     pub(super) async fn changed(&self, cluster: &ClusterName, what: VantageEvent) {
         let change = VantageChange { cluster: cluster.clone(), at: self.clock.mono(), what };
-        self.tap(|| Tapped::Vantage(change.clone()));
+        self.tap(|| Recorded::Vantage(change.clone()));
         let _ = self.heard.send(Heard::Vantage(change)).await;
     }
 
@@ -98,14 +76,14 @@ impl Outlet {
     pub(super) fn asked(&self, rounds: Vec<Round>) -> bool {
         let Ok(room) = self.heard.try_reserve_many(rounds.len()) else { return false };
         for (place, round) in room.zip(rounds) {
-            self.tap(|| Tapped::Asked(round.clone()));
+            self.tap(|| Recorded::Asked(round.clone()));
             place.send(Heard::Asked(round));
         }
         true
     }
 
     /// Copies a message to the capture, when one is being taken.
-    pub(super) fn tap(&self, line: impl FnOnce() -> Tapped) {
+    pub(super) fn tap(&self, line: impl FnOnce() -> Recorded) {
         if let Some(tap) = &self.tap
             && let Err(TrySendError::Full(_)) = tap.try_send(line())
         {
@@ -143,7 +121,7 @@ impl Facts {
             at: self.outlet.clock.mono(),
             what: VantageEvent::Dropped,
         };
-        self.outlet.tap(|| Tapped::Vantage(change.clone()));
+        self.outlet.tap(|| Recorded::Vantage(change.clone()));
         place.send(Heard::Vantage(change));
         self.gap = false;
         true

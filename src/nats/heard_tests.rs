@@ -1,10 +1,11 @@
-use super::{Facts, Heard, Outlet, Tapped};
+use super::{Facts, Heard, Outlet};
 use crate::clock::Clock;
 use crate::metrics::Metrics;
 use crate::model::ask::Through;
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Fact, Observation, Round, VantageEvent};
 use crate::model::time::Mono;
+use crate::wire::capture::Recorded;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -59,7 +60,7 @@ async fn a_full_capture_costs_lines_and_nothing_else() {
     let (tap, mut capture) = mpsc::channel(1);
     let (outlet, mut driver) = outlet(4, Some(tap));
     assert!(outlet.asked(vec![round("east"), round("west")]));
-    assert_eq!(capture.recv().await, Some(Tapped::Asked(round("east"))));
+    assert_eq!(capture.recv().await, Some(Recorded::Asked(round("east"))));
     assert_eq!(counted(&outlet).tap_full.get(), 1);
     assert_eq!(driver.recv().await, Some(Heard::Asked(round("east"))));
     assert_eq!(driver.recv().await, Some(Heard::Asked(round("west"))));

@@ -1,4 +1,14 @@
 //! Everything that talks to NATS.
+//!
+//! [`fleet`] keeps one vantage (a checked system-account connection) in every cluster, asks servers for beats and surveys through them,
+//! and hands what is heard to the driver ([`heard`]). It decodes through `wire`, judges nothing, and never lets a slow or dead
+//! connection hold up another. [`connect`] makes single connections from the settings.
+//!
+//! ```text
+//! fleet --- lane ---> vantage --- dial, one_life ---> server
+//!   ^                    |
+//!   +----- notice ----- reader ---> driver, capture
+//! ```
 
 mod backoff;
 mod beat;

@@ -13,6 +13,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+/// Limit of one attempt. The client's own limit holds for each address behind a host name and does not cover its look-up.
+const ATTEMPT_LIMIT: Duration = CONNECT_TIMEOUT.saturating_mul(3);
+
 /// Connects to this address, once. When the connection ends, so does the client, and with it every subscription.
 pub(super) async fn connect_once(
     address: &ServerAddr,
@@ -26,8 +29,7 @@ pub(super) async fn connect_once(
         return Err(ConnectError::Credentials { attempt, source });
     }
     let (options, pool) = one_life(options(settings, role, events), address);
-    // The client's own limit does not cover the look-up of the name.
-    match timeout(CONNECT_TIMEOUT, options.connect(pool)).await {
+    match timeout(ATTEMPT_LIMIT, options.connect(pool)).await {
         Ok(Ok(client)) => Ok(client),
         Ok(Err(error)) => Err(explain(attempt, error)),
         Err(_) => Err(explain(attempt, async_nats::ConnectError::new(ConnectErrorKind::TimedOut))),

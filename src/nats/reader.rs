@@ -4,10 +4,11 @@
 //! are goes to the fleet as well. What cannot be decoded is counted and dropped; a hostile message must not end a connection.
 
 use super::dial::Line;
-use super::heard::{Facts, Outlet, Tapped};
+use super::heard::{Facts, Outlet};
 use super::notice::Notice;
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Fact, Observation};
+use crate::wire::capture::{self, Recorded};
 use crate::wire::sys::{DecodeError, Decoder};
 use async_nats::{Message, Subject, Subscriber};
 use futures::StreamExt;
@@ -82,11 +83,14 @@ impl Reader {
             return;
         }
         self.outlet.metrics.messages.bump();
-        self.outlet.tap(|| Tapped::Message {
-            vantage: self.cluster.clone(),
-            at,
-            subject: message.subject.clone(),
-            payload: message.payload.clone(),
+        self.outlet.tap(|| {
+            Recorded::Message(capture::Message {
+                at,
+                vantage: self.cluster.clone(),
+                subject: message.subject.to_string(),
+                reply: message.reply.as_ref().map(ToString::to_string),
+                payload: message.payload.clone(),
+            })
         });
         match self.decoder.decode(at, &message.subject, &message.payload) {
             Ok(Some(observation)) => self.hand_on(observation).await,
@@ -125,7 +129,7 @@ impl Reader {
     }
 
     fn refuse(&self, subject: &Subject, error: &DecodeError) {
-        self.outlet.metrics.undecodable.bump();
+        self.outlet.metrics.undecodable.bump(error.kind());
         tracing::debug!(vantage = %self.cluster, %subject, %error, "message dropped");
     }
 

@@ -71,7 +71,7 @@ impl Vantage {
         let mut told = None;
         loop {
             let addresses = self.shuffled();
-            match self.door.knock(&addresses, Some(&self.cluster)).await {
+            let pause = match self.door.knock(&addresses, Some(&self.cluster)).await {
                 Ok(line) => {
                     let since = self.outlet.clock.mono();
                     self.live(line).await;
@@ -79,10 +79,18 @@ impl Vantage {
                     if self.outlet.clock.mono().since(since) >= SOLID_AFTER {
                         backoff = Backoff::default();
                     }
+                    backoff.next_pause()
                 }
-                Err(failures) => self.tell_failure(&failures, &mut told).await,
-            }
-            self.pause(backoff.next_pause()).await;
+                Err(failures) => {
+                    self.tell_failure(&failures, &mut told).await;
+                    if failures.iter().all(DialError::needs_a_person) {
+                        backoff.next_long_pause()
+                    } else {
+                        backoff.next_pause()
+                    }
+                }
+            };
+            self.pause(pause).await;
         }
     }
 
@@ -115,13 +123,18 @@ impl Vantage {
     /// Tells why no connection could be made, once per reason.
     async fn tell_failure(&self, failures: &[DialError], told: &mut Option<Disconnect>) {
         let reason = dial::reason(failures);
-        self.outlet.metrics.connect_failures.bump();
+        self.outlet.metrics.connect_failures.bump(dial::word(reason));
         if *told == Some(reason) {
             tracing::debug!(cluster = %self.cluster, ?reason, "vantage still not connected");
             return;
         }
         let failures = failures.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
-        tracing::warn!(cluster = %self.cluster, ?reason, failures, "vantage cannot connect");
+        tracing::warn!(
+            cluster = %self.cluster,
+            ?reason,
+            failures,
+            "vantage cannot connect; if these are not the addresses for this host to use, give others in a [[vantage]] block"
+        );
         *told = Some(reason);
         self.outlet.changed(&self.cluster, VantageEvent::Disconnected(reason)).await;
     }
@@ -188,7 +201,7 @@ async fn watch_events(
                 tracing::warn!(%cluster, message, "the server reports an error; may the system user subscribe and publish on $SYS.> and its inbox?");
             }
             ConnectionEvent::LameDuck => {
-                tracing::info!(%cluster, "the server of the vantage is about to leave")
+                tracing::info!(%cluster, "the server of the vantage is about to leave");
             }
             ConnectionEvent::Connected
             | ConnectionEvent::Disconnected

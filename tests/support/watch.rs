@@ -11,7 +11,8 @@ use gatewatch::model::observation::{Disconnect, Fact, Observation, Round, Vantag
 use gatewatch::model::time::Mono;
 use gatewatch::nats::StartError;
 use gatewatch::nats::fleet::{Fleet, Wiring};
-use gatewatch::nats::heard::{Heard, Request, Tapped};
+use gatewatch::nats::heard::{Heard, Request};
+use gatewatch::wire::capture::Recorded;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,7 +30,7 @@ pub(crate) struct Watch {
     pub(crate) metrics: Arc<Metrics>,
     requests: mpsc::Sender<Request>,
     heard: mpsc::Receiver<Heard>,
-    pub(crate) tapped: mpsc::Receiver<Tapped>,
+    pub(crate) tapped: mpsc::Receiver<Recorded>,
     all: Vec<Heard>,
 }
 

@@ -17,6 +17,7 @@ pub mod subject;
 
 pub use error::{DecodeError, JsonFault, What};
 pub use names::{MAX_LISTED, MAX_NAME, NameFault};
+pub(crate) use server::version;
 
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Fact, Observation};

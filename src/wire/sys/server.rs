@@ -57,7 +57,7 @@ impl ServerInfo<'_> {
 }
 
 /// Reads `2.15.1` and `2.11.0-RC.1`; what follows the three numbers is left out.
-pub(super) fn version(text: &str) -> Option<ServerVersion> {
+pub(crate) fn version(text: &str) -> Option<ServerVersion> {
     let numbers = text.split(['-', '+']).next()?;
     let mut parts = numbers.split('.').map(|part| part.parse().ok());
     let (major, minor, patch) = (parts.next()??, parts.next()??, parts.next()??);

@@ -1,0 +1,27 @@
+//! The JSON forms of the model's values, shared by everything that is published, stored or printed.
+//!
+//! The model carries no serde: the public format lives here, in one place. Version 1 only grows: readers ignore fields that
+//! they do not know, and fields that are absent are left at their default. Every type can be read back.
+
+mod change;
+mod evidence;
+mod incident;
+mod names;
+mod snapshot;
+mod stamp;
+mod words;
+
+pub use change::{
+    ChangeBody, ClusterStateBody, LinkStateBody, ServerLinkStateBody, ServerStateBody, VantageStateBody,
+};
+pub use evidence::{EvidenceBody, SaysBody};
+pub use incident::{CauseBody, ImpactBody, IncidentBody, ScopeBody, ServerViewBody, SubjectBody};
+pub use names::{LinkBody, ServerBody, ServerLinkBody};
+pub use snapshot::{
+    ClusterBody, LinkStatusBody, ServerLinkStatusBody, ServerStatusBody, SnapshotBody, VantageBody,
+};
+pub use stamp::Stamp;
+pub use words::{
+    BasisWord, CauseWord, ConfidenceWord, DepartureWord, DirectionWord, DisconnectWord, KindWord,
+    SeverityWord, StageWord,
+};
