@@ -201,10 +201,10 @@ async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {
             }
             ConnectionEvent::SlowConsumer(_) => {}
             ConnectionEvent::AttemptFailed(error) => {
-                tracing::warn!(error, "no connection to the alert account")
+                tracing::warn!(error, "no connection to the alert account");
             }
             ConnectionEvent::ServerError(error) => {
-                tracing::warn!(error, "the alert account's server reports an error")
+                tracing::warn!(error, "the alert account's server reports an error");
             }
         }
     }
