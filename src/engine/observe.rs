@@ -135,8 +135,10 @@ impl Turn<'_> {
                 let says = Says::Restarted { server: self.world.servers[ix].key.clone(), id: who.id.clone() };
                 let evidence = vec![self.evidence(says)];
                 self.retire_outbounds(ix);
-                if self.world.servers[ix].present() {
-                    self.set_server(ix, ServerState::Lost, evidence.clone());
+                match self.world.servers[ix].held.state {
+                    ServerState::Live => self.set_server(ix, ServerState::Lost, evidence.clone()),
+                    ServerState::Leaving => self.set_server(ix, ServerState::Stopped, evidence.clone()),
+                    ServerState::Unknown | ServerState::Stopped | ServerState::Lost => {}
                 }
                 self.set_server(ix, ServerState::Live, evidence);
                 self.look(ix, Survey::Config);
