@@ -243,6 +243,32 @@ fn a_rolling_restart_of_all_nine_pages_nobody_and_its_events_tell_the_story() {
     });
 }
 
+#[test]
+fn a_restarted_gatewatch_goes_on_with_its_incident_and_closes_what_healed_meanwhile() {
+    on_stage(async |stage| {
+        let open = Duration::from_secs(20);
+        stage.lab.faults().cut_pair("east", "west", Fault::Blackhole).unwrap();
+        let opened = stage.until(open, Message::is_alert).await.pop().unwrap();
+        stage.restart(|_| {}).await;
+        let again = stage.rest_for(Duration::from_secs(6)).await;
+        let again: Vec<_> = again.into_iter().filter(Message::is_alert).collect();
+        assert!(
+            again.iter().all(|alert| alert.text("stage") == "updated"),
+            "no second page:\n{}",
+            listing(&again)
+        );
+
+        stage.restart(|lab| lab.faults().clear_all()).await;
+        let resolved =
+            stage.until(open, |message| message.is_alert() && message.text("stage") == "resolved").await;
+        let resolved = resolved.last().unwrap();
+        assert_eq!(resolved.text("incident"), opened.text("incident"), "{:#}", resolved.body);
+        let revisions = [opened, resolved.clone()].map(|alert| alert.body["revision"].as_u64());
+        assert!(revisions[0] < revisions[1], "{revisions:?}");
+        stage.whole().await;
+    });
+}
+
 /// What happened after `began`, in the order in which it happened; storing may have been repeated, and then it came later.
 fn since(began: DateTime<Utc>, mut stored: Vec<Message>) -> Vec<Message> {
     let time = |message: &Message| message.text("timestamp").parse::<DateTime<Utc>>().unwrap();

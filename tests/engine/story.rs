@@ -273,7 +273,11 @@ impl fmt::Display for Story {
         for cluster in &self.clusters {
             let (major, minor, patch) = cluster.version;
             let ears = if cluster.vantage { "" } else { " no-vantage" };
-            writeln!(f, "cluster {} {} version {major}.{minor}.{patch}{ears}", cluster.name, cluster.servers)?;
+            writeln!(
+                f,
+                "cluster {} {} version {major}.{minor}.{patch}{ears}",
+                cluster.name, cluster.servers
+            )?;
         }
         self.links.iter().try_for_each(|(a, b)| writeln!(f, "link {a} {b}"))?;
         self.wan.iter().try_for_each(|wan| writeln!(f, "{wan}"))?;

@@ -40,7 +40,7 @@ impl Message {
 /// A supercluster with a daemon beside it and a subscriber.
 pub(crate) struct Stage {
     pub(crate) lab: Supercluster,
-    pub(crate) daemon: Daemon,
+    daemon: Option<Daemon>,
     pub(crate) clock: Clock,
     subscriber: async_nats::Subscriber,
 }
@@ -54,19 +54,34 @@ impl Stage {
         let subscriber = client.subscribe("gatewatch.>").await.unwrap();
         client.flush().await.unwrap();
         let daemon = Daemon::start(settings(&lab)).await.unwrap();
-        let mut stage = Self { lab, daemon, clock: Clock::start(), subscriber };
+        let mut stage = Self { lab, daemon: Some(daemon), clock: Clock::start(), subscriber };
         stage.whole().await;
         stage
+    }
+
+    pub(crate) fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().unwrap()
+    }
+
+    /// Stops the daemon, lets `meanwhile` happen, and starts it anew.
+    pub(crate) async fn restart(&mut self, meanwhile: impl FnOnce(&Supercluster)) {
+        self.daemon.take().unwrap().stop().await.unwrap();
+        meanwhile(&self.lab);
+        self.daemon = Some(Daemon::start(settings(&self.lab)).await.unwrap());
     }
 
     /// Waits until every cluster is healthy, every link proven by beats, every vantage sound and no incident open.
     pub(crate) async fn whole(&mut self) {
         let clusters = self.lab.clusters().len();
-        let mut snapshots = self.daemon.snapshot();
+        let mut snapshots = self.daemon().snapshot();
         let whole = snapshots
             .wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| is_whole(snapshot, clusters)));
         let waited = tokio::time::timeout(WHOLE_WITHIN, whole).await.map(|found| found.map(|_| ()));
-        assert!(waited.is_ok(), "not whole after {WHOLE_WITHIN:?}: {:#?}", *self.daemon.snapshot().borrow());
+        assert!(
+            waited.is_ok(),
+            "not whole after {WHOLE_WITHIN:?}: {:#?}",
+            *self.daemon().snapshot().borrow()
+        );
     }
 
     /// The next message, or `None` when none came within `limit`.

@@ -33,7 +33,9 @@ fn change(change: &Change, in_detail: bool) -> Option<String> {
     Some(match change {
         Change::ServerLink { link, from, to } if in_detail => format!("  {link}: {from} -> {to}"),
         Change::ServerLink { .. } => return None,
-        Change::Link { link, from, to } => format!("link {link}: {} -> {}", link_state(*from), link_state(*to)),
+        Change::Link { link, from, to } => {
+            format!("link {link}: {} -> {}", link_state(*from), link_state(*to))
+        }
         Change::Server { server, id, from, to } => format!("server {server} ({id}): {from} -> {to}"),
         Change::Cluster { cluster, from, to } => {
             format!("cluster {cluster}: {} -> {}", cluster_state(*from), cluster_state(*to))

@@ -90,7 +90,9 @@ impl Sim {
             return;
         }
         match ears.cut {
-            Some(Cut::Refuse) => return self.after(1, 2, Event::EarsFail { at, epoch, why: Disconnect::Refused }),
+            Some(Cut::Refuse) => {
+                return self.after(1, 2, Event::EarsFail { at, epoch, why: Disconnect::Refused });
+            }
             Some(Cut::Drop) => {
                 return self.after(3_000, 3_000, Event::EarsFail { at, epoch, why: Disconnect::TimedOut });
             }
@@ -100,12 +102,13 @@ impl Sim {
         let shift = self.rng.within(0, doors.len().max(1) as u64 - 1);
         doors.rotate_left(usize::try_from(shift).unwrap());
         let frozen = doors.iter().filter(|&&door| self.servers[door].health == Health::Frozen).count() as u64;
-        let open = |&&door: &&usize| {
-            self.servers[door].health == Health::Running && !self.servers[door].leaving
-        };
+        let open =
+            |&&door: &&usize| self.servers[door].health == Health::Running && !self.servers[door].leaving;
         match doors.iter().find(open).copied() {
             Some(server) => self.after(3, 8 + 200 * frozen, Event::EarsUp { at, epoch, server }),
-            None if frozen > 0 => self.after(3_000, 3_000, Event::EarsFail { at, epoch, why: Disconnect::TimedOut }),
+            None if frozen > 0 => {
+                self.after(3_000, 3_000, Event::EarsFail { at, epoch, why: Disconnect::TimedOut })
+            }
             None => self.after(1, 2, Event::EarsFail { at, epoch, why: Disconnect::Refused }),
         }
     }

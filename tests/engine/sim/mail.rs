@@ -26,8 +26,12 @@ impl Sim {
     pub(super) fn broadcast(&mut self, server: usize, fact: &Fact) {
         for to in 0..self.ears.len() {
             if self.ears[to].server.is_some() {
-                let parcel =
-                    Parcel::Fact { to, epoch: self.ears[to].epoch, from: server, fact: Box::new(fact.clone()) };
+                let parcel = Parcel::Fact {
+                    to,
+                    epoch: self.ears[to].epoch,
+                    from: server,
+                    fact: Box::new(fact.clone()),
+                };
                 self.forward(parcel, server, 0);
             }
         }
@@ -107,7 +111,9 @@ impl Sim {
                 self.at(self.now + delay, Event::Asked { server: to, life, question });
             }
             Parcel::Fact { to, epoch, from, fact } => {
-                let Some(door) = self.ears[to].server.filter(|_| self.ears[to].epoch == epoch) else { return };
+                let Some(door) = self.ears[to].server.filter(|_| self.ears[to].epoch == epoch) else {
+                    return;
+                };
                 if door != at && self.servers[door].health == Health::Frozen {
                     return self.servers[door].held.push(Parcel::Fact { to, epoch, from, fact });
                 }

@@ -191,7 +191,9 @@ impl Sim {
                 name: spec.name.as_str().into(),
                 servers: Vec::new(),
                 remotes: (0..story.clusters.len()).filter(|&other| other != ix && meant(other)).collect(),
-                wan: (0..story.clusters.len()).map(|other| if other == ix { (1, 1) } else { (4, 3) }).collect(),
+                wan: (0..story.clusters.len())
+                    .map(|other| if other == ix { (1, 1) } else { (4, 3) })
+                    .collect(),
             });
             self.ears.push(Ears::new(spec.vantage));
             for _ in 0..spec.servers {
