@@ -343,7 +343,9 @@ fn cluster_isolated(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     for other in &others {
         maker.cuts(scene, Cut::Drop, &clusters(&of.name, other, true));
     }
-    let fault = scene.fault("cluster isolated", &[&of.name]);
+    let mut fault = scene.fault("cluster isolated", &[&of.name]);
+    // Together with another cut it may leave a third cluster alone.
+    fault.touches.extend(others.iter().cloned());
     let fault = if maker.many() {
         fault.expect(IncidentKind::ClusterIsolated, cluster_subject(&of.name))
     } else {
