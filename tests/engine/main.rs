@@ -8,6 +8,7 @@
 )]
 
 mod invariants;
+mod properties;
 mod scenarios;
 mod sim;
 mod story;

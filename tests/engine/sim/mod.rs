@@ -29,7 +29,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
 
 /// How long gatewatch has listened when a story begins, unless the story is about its start. Milliseconds.
-const SETTLED: u64 = 20_000;
+const SETTLED: u64 = 12_000;
 
 /// The whole simulation.
 pub(crate) struct Sim {
