@@ -200,6 +200,8 @@ impl Turn<'_> {
         }
         match state {
             ServerLinkState::Down => {}
+            // A beat that has crossed since is newer than the report.
+            ServerLinkState::Up if basis == Basis::Beats && listed.at < since => {}
             ServerLinkState::Unknown | ServerLinkState::Retired if self.still_joining(ix, remote) => {}
             ServerLinkState::Unknown | ServerLinkState::Retired | ServerLinkState::Up => {
                 let evidence = vec![self.report_on(ix, remote, false)];

@@ -47,7 +47,7 @@ enum What {
 fn moves() -> impl Strategy<Value = Vec<Move>> {
     let pause = prop_oneof![4 => 0_u64..10, 4 => 100_u64..400, 1 => 1_000_u64..12_000];
     let one = (pause, what()).prop_map(|(pause, what)| Move { pause, what });
-    (prop::bool::weighted(0.8), proptest::collection::vec(one, 1..80)).prop_map(|(healthy, moves)| {
+    (prop::bool::weighted(0.8), proptest::collection::vec(one, 1..50)).prop_map(|(healthy, moves)| {
         let opening = if healthy { opening() } else { Vec::new() };
         opening.into_iter().chain(moves).collect()
     })
@@ -79,7 +79,7 @@ fn what() -> impl Strategy<Value = What> {
         1 => any::<u32>(),
     ];
     prop_oneof![
-        20 => (1_u64..40, few, cuts).prop_map(|(count, silent, cut)| What::Rounds { count, silent, cut }),
+        20 => (1_u64..16, few, cuts).prop_map(|(count, silent, cut)| What::Rounds { count, silent, cut }),
         4 => (0_usize..4, any::<bool>(), any::<u8>(), any::<u8>(), late).prop_map(
             |(cluster, everywhere, answer, heard, late)| What::Round { cluster, everywhere, answer, heard, late }
         ),
@@ -357,7 +357,7 @@ fn told(outputs: &[Output]) -> usize {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
 
     #[test]
     fn any_inputs_leave_every_rule_of_the_outputs_intact(moves in moves()) {
