@@ -169,7 +169,7 @@ impl Turn<'_> {
             self.world.clusters[*at]
                 .vantage
                 .as_ref()
-                .is_some_and(|ears| ears.alive_through >= Some(asked) && ears.void_before <= asked)
+                .is_some_and(|ears| ears.alive_through >= Some(asked) && ears.void_before.max(ears.settled) <= asked)
         };
         listeners.iter().copied().filter(hears).collect()
     }
