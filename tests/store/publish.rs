@@ -35,7 +35,7 @@ async fn alerts_and_events_are_heard_and_stored_once_and_in_order() {
     provision(&place.client, &place.settings).await.unwrap();
     let mut ear = place.ear().await;
     let publisher = place.publisher();
-    let told = story(1, 50);
+    let told: Vec<Incident> = (0..50).map(|number| incident(number, 1)).collect();
     for (seconds, incident) in (0..).zip(&told) {
         publisher.publish(place.alert(incident));
         publisher.publish(place.event(seconds));

@@ -1,7 +1,7 @@
 //! One supercluster with JetStream for all tests of the store, names of their own for each, and things to publish.
 
 use async_nats::{Client, Subscriber, jetstream};
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::config::connection::{ConnectionSettings, Credentials, TlsSettings};
@@ -9,7 +9,7 @@ use gatewatch::config::secret::{Secret, SecretSource};
 use gatewatch::config::settings::{AlertsSettings, Replicas};
 use gatewatch::lab::{LabServer, Supercluster};
 use gatewatch::metrics::Metrics;
-use gatewatch::model::ids::ClusterName;
+use gatewatch::model::ids::{ClusterName, Link};
 use gatewatch::model::incident::{
     Cause, CauseKind, Confidence, Impact, Incident, IncidentEvent, IncidentKind, Scope, ServerView, Severity,
     Stage, Subject,
@@ -151,7 +151,7 @@ impl Ear {
         ids
     }
 
-    /// How often each of these was heard besides, once `end` has come through on the same connection.
+    /// The ids of what was heard besides by now.
     pub(crate) async fn rest(&mut self, client: &Client) -> Vec<String> {
         round_trip(client).await;
         let mut ids = Vec::new();
@@ -208,9 +208,9 @@ fn settings(lab: &Supercluster, server: &LabServer, name: &str) -> AlertsSetting
     }
 }
 
-/// A moment of the present, so that streams do not expire it.
+/// A moment of the present, in microseconds as bodies are.
 pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
-    static BEGIN: LazyLock<DateTime<Utc>> = LazyLock::new(|| Clock::start().now().wall);
+    static BEGIN: LazyLock<DateTime<Utc>> = LazyLock::new(|| Clock::start().now().wall.trunc_subsecs(6));
     *BEGIN + TimeDelta::seconds(seconds)
 }
 
@@ -244,4 +244,8 @@ pub(crate) fn resolved(incident: Incident) -> Incident {
 /// The id of an alert.
 pub(crate) fn id(incident: &Incident) -> String {
     format!("{}.{}", incident.id, incident.revision)
+}
+
+pub(crate) fn link(from: &str, to: &str) -> Link {
+    Link { from: from.into(), to: to.into() }
 }
