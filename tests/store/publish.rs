@@ -3,12 +3,10 @@
 use crate::support::{Place, eventually, id, incident, resolved};
 use gatewatch::lab::Supercluster;
 use gatewatch::model::incident::Incident;
-use gatewatch::nats::provision::{Keeper, Provisioning, provision};
+use gatewatch::nats::provision::{Provisioning, provision};
 use gatewatch::nats::publish::Unflushed;
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::watch;
-use tokio_util::sync::CancellationToken;
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -97,16 +95,7 @@ async fn without_a_stream_alerts_are_heard_at_once_and_stored_in_order_once_ther
 #[tokio::test]
 async fn a_deleted_stream_is_made_anew_and_gets_everything_published_meanwhile() {
     let place = Place::at("east-3", "deleted").await;
-    let (progress, mut watched) = watch::channel(Provisioning::Pending);
-    let keeper = Keeper {
-        client: place.client.clone(),
-        settings: place.settings.clone(),
-        missing: place.missing.clone(),
-        progress,
-        metrics: place.metrics.clone(),
-    };
-    let shutdown = CancellationToken::new();
-    tokio::spawn(keeper.run(shutdown.clone()));
+    let (mut watched, _running) = place.keeper();
     watched.wait_for(|state| matches!(state, Provisioning::Ready(_))).await.unwrap();
     let publisher = place.publisher();
     publisher.publish(place.alert(&incident(1, 1)));
@@ -117,7 +106,6 @@ async fn a_deleted_stream_is_made_anew_and_gets_everything_published_meanwhile()
     told.iter().for_each(|incident| publisher.publish(place.alert(incident)));
     publisher.flush(LIMIT).await.unwrap();
     assert_eq!(place.stored().await, ids(&told));
-    shutdown.cancel();
 }
 
 #[tokio::test]

@@ -32,6 +32,7 @@ impl Running {
             bucket: place.settings.bucket.clone(),
             memory,
             snapshots,
+            missing: Arc::clone(&place.missing),
             metrics: Arc::clone(&place.metrics),
             clock: Clock::start(),
         };
@@ -149,7 +150,7 @@ async fn damaged_newer_and_foreign_records_are_skipped_and_left_alone() {
 async fn the_keeper_waits_for_its_bucket_and_goes_on_when_that_is_made_anew() {
     let place = Place::at("east-3", "patient").await;
     let mut running = Running::start(&place);
-    provision(&place.client, &place.settings).await.unwrap();
+    let (_watched, _keeper) = place.keeper();
     running.restored().await;
     let stored = async |expected: &Snapshot| {
         eventually("the snapshot is stored", async || {

@@ -18,12 +18,14 @@ use gatewatch::model::states::ClusterState;
 use gatewatch::model::time::{Mono, Now};
 use gatewatch::model::transition::{Change, Transition};
 use gatewatch::nats::connect::{Role, connect};
+use gatewatch::nats::provision::{Keeper, Provisioning};
 use gatewatch::nats::publish::{Message, Publisher, PublisherParts, publisher};
 use gatewatch::wire::advisory::{Advisories, Alert};
 use std::num::NonZeroU64;
 use std::sync::{Arc, LazyLock, mpsc};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 pub(crate) const SOON: Duration = Duration::from_secs(20);
 
@@ -85,6 +87,21 @@ impl Place {
         let (publisher, task) = publisher(parts, &self.settings);
         tokio::spawn(task.run());
         publisher
+    }
+
+    /// A running keeper of streams and bucket, and how far it is.
+    pub(crate) fn keeper(&self) -> (watch::Receiver<Provisioning>, DropGuard) {
+        let (progress, watched) = watch::channel(Provisioning::Pending);
+        let keeper = Keeper {
+            client: self.client.clone(),
+            settings: self.settings.clone(),
+            missing: Arc::clone(&self.missing),
+            progress,
+            metrics: Arc::clone(&self.metrics),
+        };
+        let shutdown = CancellationToken::new();
+        tokio::spawn(keeper.run(shutdown.clone()));
+        (watched, shutdown.drop_guard())
     }
 
     pub(crate) fn advisories(&self) -> Advisories {

@@ -13,10 +13,11 @@ use crate::model::snapshot::Snapshot;
 use crate::nats::backoff::Backoff;
 use crate::nats::jetstream::{JetStreamError, chain};
 use async_nats::Client;
+use async_nats::jetstream::ErrorCode;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -38,6 +39,8 @@ pub struct StateKeeper {
     pub memory: mpsc::Sender<Memory>,
     /// All current truth; `None` until there is any.
     pub snapshots: watch::Receiver<Option<Snapshot>>,
+    /// Notified when the bucket turns out to be missing.
+    pub missing: Arc<Notify>,
     /// Counts writes and failures.
     pub metrics: Arc<Metrics>,
     /// Times writes.
@@ -51,6 +54,7 @@ impl StateKeeper {
         let mut writer = Writer {
             bucket: Bucket::new(&self.client, &self.bucket),
             stored: Stored::new(&memory, self.clock.mono()),
+            missing: self.missing,
             metrics: self.metrics,
             clock: self.clock,
             not_before: self.clock.now().wall,
@@ -97,6 +101,7 @@ impl StateKeeper {
 struct Writer {
     bucket: Bucket,
     stored: Stored,
+    missing: Arc<Notify>,
     metrics: Arc<Metrics>,
     clock: Clock,
     /// Older snapshots do not know yet what was read back.
@@ -125,6 +130,9 @@ impl Writer {
 
     async fn failed(&mut self, error: &JetStreamError, pause: Duration) {
         self.metrics.state_write_failures.bump();
+        if error.code() == Some(ErrorCode::STREAM_NOT_FOUND) {
+            self.missing.notify_one();
+        }
         if !self.failing {
             tracing::warn!(error = chain(error), "the state cannot be stored, trying again");
         }
