@@ -50,9 +50,7 @@ impl Invariants {
             State::ServerLink(ServerLinkState::Down) if !self.suspected.contains(&name) => {
                 return Err(format!("{name} is down and was never suspected"));
             }
-            State::ServerLink(
-                ServerLinkState::Up | ServerLinkState::Unknown | ServerLinkState::Retired,
-            ) => {
+            State::ServerLink(ServerLinkState::Up | ServerLinkState::Unknown | ServerLinkState::Retired) => {
                 self.suspected.remove(&name);
             }
             State::ServerLink(ServerLinkState::Down)
@@ -87,7 +85,11 @@ impl Invariants {
             self.open.remove(id);
             self.resolved.insert(id.clone());
         }
-        if revision == expected { Ok(()) } else { Err(format!("{id} has revision {revision}, not {expected}")) }
+        if revision == expected {
+            Ok(())
+        } else {
+            Err(format!("{id} has revision {revision}, not {expected}"))
+        }
     }
 
     /// Open incidents with their revisions.

@@ -26,17 +26,52 @@ struct Move {
 #[derive(Debug, Clone)]
 enum What {
     /// Servers of a cluster are asked; so many of them answer, heard by the vantages of this mask.
-    Round { cluster: usize, everywhere: bool, answer: u8, heard: u8, late: u64 },
+    Round {
+        cluster: usize,
+        everywhere: bool,
+        answer: u8,
+        heard: u8,
+        late: u64,
+    },
     /// So many rounds of every cluster, as real ones are: some servers silent, some cut from some vantages, one bit each.
-    Rounds { count: u64, silent: u8, cut: u32 },
+    Rounds {
+        count: u64,
+        silent: u8,
+        cut: u32,
+    },
     /// A beat of any number.
-    Beat { vantage: usize, server: u8, number: u64 },
-    Report { vantage: usize, server: u8, kind: u8, lists: u8, made: i64, asked: bool },
-    Leaving { vantage: usize, server: u8 },
-    Stopped { vantage: usize, server: u8 },
-    Other { vantage: usize, server: u8 },
-    Vantage { cluster: usize, event: u8 },
-    Stalled { ago: u64 },
+    Beat {
+        vantage: usize,
+        server: u8,
+        number: u64,
+    },
+    Report {
+        vantage: usize,
+        server: u8,
+        kind: u8,
+        lists: u8,
+        made: i64,
+        asked: bool,
+    },
+    Leaving {
+        vantage: usize,
+        server: u8,
+    },
+    Stopped {
+        vantage: usize,
+        server: u8,
+    },
+    Other {
+        vantage: usize,
+        server: u8,
+    },
+    Vantage {
+        cluster: usize,
+        event: u8,
+    },
+    Stalled {
+        ago: u64,
+    },
     Restored,
     Tick,
     /// Nothing but time.
@@ -151,7 +186,10 @@ impl Player {
             self.now = due;
             self.feed(Input::Tick)?;
             let next = self.engine.next_deadline();
-            prop_assert!(next.is_none_or(|next| next.at > self.time().mono), "deadline in the past: {next:?}");
+            prop_assert!(
+                next.is_none_or(|next| next.at > self.time().mono),
+                "deadline in the past: {next:?}"
+            );
         }
         self.now = until;
         Ok(())

@@ -47,7 +47,12 @@ fn what_is_told_is_the_truth() {
     report(&delays.into_inner().unwrap());
     let violations = violations.into_inner().unwrap();
     let told: Vec<&str> = violations.values().take(PRINTED).map(String::as_str).collect();
-    assert!(violations.is_empty(), "{} of {runs} runs are untrue:\n\n{}", violations.len(), told.join("\n\n"));
+    assert!(
+        violations.is_empty(),
+        "{} of {runs} runs are untrue:\n\n{}",
+        violations.len(),
+        told.join("\n\n")
+    );
 }
 
 /// What is untrue in the run of this seed, with its whole story.
@@ -79,7 +84,8 @@ fn report(delays: &[Delay]) {
 
 fn spread(mut values: Vec<u64>) -> String {
     values.sort_unstable();
-    let at = |percent: usize| values.get((values.len() * percent / 100).min(values.len().max(1) - 1)).copied();
+    let at =
+        |percent: usize| values.get((values.len() * percent / 100).min(values.len().max(1) - 1)).copied();
     let [middle, high, most] = [50, 99, 100].map(|percent| at(percent).unwrap_or(0));
     format!("{middle:>5} {high:>5} {most:>5}")
 }

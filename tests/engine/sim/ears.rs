@@ -107,7 +107,7 @@ impl Sim {
         match doors.iter().find(open).copied() {
             Some(server) => self.after(3, 8 + 200 * frozen, Event::EarsUp { at, epoch, server }),
             None if frozen > 0 => {
-                self.after(3_000, 3_000, Event::EarsFail { at, epoch, why: Disconnect::TimedOut })
+                self.after(3_000, 3_000, Event::EarsFail { at, epoch, why: Disconnect::TimedOut });
             }
             None => self.after(1, 2, Event::EarsFail { at, epoch, why: Disconnect::Refused }),
         }

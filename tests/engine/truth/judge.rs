@@ -95,8 +95,7 @@ fn liveness(
     events: &[(u64, &IncidentEvent)],
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
-    let during =
-        || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + PAUSE);
+    let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + PAUSE);
     let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
     let mut wrong = Vec::new();
     if opened > fault.expected.len() {

@@ -238,7 +238,8 @@ fn pair_hole(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
 fn pair_refused(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let (a, b) = maker.pair();
     maker.cuts(scene, Cut::Refuse, &clusters(&a, &b, true));
-    let fault = scene.fault("pair refused", &[&a, &b]).expect(IncidentKind::GatewayDown, pair_subject(&a, &b));
+    let fault =
+        scene.fault("pair refused", &[&a, &b]).expect(IncidentKind::GatewayDown, pair_subject(&a, &b));
     Some(fault.also(IncidentKind::GatewayDegraded, pair_subject(&a, &b)))
 }
 
