@@ -132,6 +132,7 @@ impl Daemon {
             client,
             bucket: settings.alerts.bucket.clone(),
             memory: memories,
+            missing,
             snapshots: snapshot.clone(),
             missing,
             metrics: Arc::clone(&metrics),
