@@ -134,7 +134,6 @@ impl Daemon {
             memory: memories,
             missing,
             snapshots: snapshot.clone(),
-            missing,
             metrics: Arc::clone(&metrics),
             clock,
         };
