@@ -1,5 +1,6 @@
 //! gatewatch watches the gateways of a NATS supercluster.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;
