@@ -183,6 +183,25 @@ metrics! {
         "Survey requests that were sent.";
     surveys_limited: Counter = Counter::default(), "survey_requests_limited",
         "Survey requests that were left out to spare the servers.";
+
+    published: Counter = Counter::default(), "published_messages",
+        "Alerts and events that were sent to the alert account, each counted once.";
+    republished: Counter = Counter::default(), "republished_messages",
+        "Alerts and events that were sent again because storing them was not confirmed.";
+    stored: Counter = Counter::default(), "stored_messages",
+        "Alerts and events that a stream confirmed to have stored.";
+    store_failures: Counter = Counter::default(), "store_failures",
+        "Attempts to store an alert or event that failed or were not confirmed in time.";
+    alerts_dropped: Counter = Counter::default(), "alert_drops",
+        "Alerts given up before they were stored: too many were waiting, or they were refused for good.";
+    events_dropped: Counter = Counter::default(), "event_drops",
+        "Events given up before they were stored: too many were waiting, or they were refused for good.";
+    provision_failures: Counter = Counter::default(), "provision_failures",
+        "Attempts to find or make the streams and the bucket that failed.";
+    state_writes: Counter = Counter::default(), "state_writes",
+        "Records written to or deleted from the key-value bucket.";
+    state_write_failures: Counter = Counter::default(), "state_write_failures",
+        "Attempts to keep the state in the key-value bucket that failed.";
 }
 
 #[cfg(test)]

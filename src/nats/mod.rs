@@ -21,12 +21,16 @@ mod first;
 pub mod fleet;
 pub mod heard;
 mod inbox;
+mod jetstream;
 mod lane;
 mod notice;
 mod one_life;
+pub mod provision;
+pub mod publish;
 mod reader;
 mod survey;
 mod vantage;
 
 pub use dial::DialError;
 pub use first::StartError;
+pub use jetstream::JetStreamError;

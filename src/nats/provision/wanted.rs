@@ -1,0 +1,124 @@
+//! What the streams and the bucket should look like, from the settings.
+
+use crate::config::settings::{AlertsSettings, Replicas};
+use async_nats::jetstream::stream::{Config, DiscardPolicy, Placement, RetentionPolicy, StorageType};
+use std::num::NonZeroU64;
+use std::time::Duration;
+
+/// Size limit of the bucket: it holds one value per key, so it stays far below. Some accounts refuse streams without a limit.
+const BUCKET_MAX_BYTES: i64 = 64 * 1024 * 1024;
+
+/// One thing to be provisioned.
+#[derive(Debug, Clone)]
+pub(super) struct Wanted {
+    /// Its configuration, but for the number of replicas.
+    pub(super) config: Config,
+    /// The setting that names it, for messages.
+    pub(super) named_by: &'static str,
+    /// Numbers of replicas to try, in this order.
+    pub(super) replicas: Vec<usize>,
+    /// Whether it is a key-value bucket.
+    pub(super) bucket: bool,
+}
+
+impl Wanted {
+    pub(super) fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// The configuration with so many replicas.
+    pub(super) fn with_replicas(&self, replicas: usize) -> Config {
+        Config { num_replicas: replicas, ..self.config.clone() }
+    }
+}
+
+/// The name of the stream behind a bucket.
+pub(crate) fn bucket_stream(bucket: &str) -> String {
+    format!("KV_{bucket}")
+}
+
+/// The stream of alerts. `cluster` is where streams are placed.
+pub(super) fn alerts(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted {
+    let subject = format!("{}.alert.>", settings.subject_prefix);
+    let (max_age, max_bytes) = (settings.alerts_max_age, settings.alerts_max_bytes);
+    Wanted {
+        config: Config {
+            name: settings.alerts_stream.clone(),
+            description: Some("gatewatch: every revision of every incident".to_owned()),
+            ..log(settings, subject, max_age, max_bytes, cluster)
+        },
+        named_by: "alerts.alerts_stream",
+        replicas: replicas(settings.replicas),
+        bucket: false,
+    }
+}
+
+/// The stream of events.
+pub(super) fn events(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted {
+    let subject = format!("{}.event.>", settings.subject_prefix);
+    let (max_age, max_bytes) = (settings.events_max_age, settings.events_max_bytes);
+    Wanted {
+        config: Config {
+            name: settings.events_stream.clone(),
+            description: Some("gatewatch: every state change of links, servers and clusters".to_owned()),
+            ..log(settings, subject, max_age, max_bytes, cluster)
+        },
+        named_by: "alerts.events_stream",
+        replicas: replicas(settings.replicas),
+        bucket: false,
+    }
+}
+
+/// The key-value bucket: the stream that the client libraries know as one.
+pub(super) fn bucket(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted {
+    let config = Config {
+        name: bucket_stream(&settings.bucket),
+        description: Some("gatewatch: current state, open incidents, expected links".to_owned()),
+        subjects: vec![format!("$KV.{}.>", settings.bucket)],
+        max_messages_per_subject: 1,
+        max_bytes: BUCKET_MAX_BYTES,
+        discard: DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        ..base(cluster)
+    };
+    Wanted { config, named_by: "alerts.bucket", replicas: replicas(settings.replicas), bucket: true }
+}
+
+fn log(
+    settings: &AlertsSettings,
+    subject: String,
+    max_age: Duration,
+    max_bytes: Option<NonZeroU64>,
+    cluster: Option<&str>,
+) -> Config {
+    Config {
+        subjects: vec![subject],
+        max_age,
+        max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes.get()).unwrap_or(i64::MAX)),
+        max_messages_per_subject: -1,
+        discard: DiscardPolicy::Old,
+        // The server refuses a longer window than the messages live.
+        duplicate_window: settings.duplicate_window.min(max_age),
+        ..base(cluster)
+    }
+}
+
+fn base(cluster: Option<&str>) -> Config {
+    Config {
+        retention: RetentionPolicy::Limits,
+        storage: StorageType::File,
+        max_messages: -1,
+        max_consumers: -1,
+        allow_direct: true,
+        placement: cluster.map(|name| Placement { cluster: Some(name.to_owned()), tags: Vec::new() }),
+        ..Config::default()
+    }
+}
+
+fn replicas(setting: Replicas) -> Vec<usize> {
+    match setting {
+        Replicas::Auto => vec![3, 1],
+        Replicas::Fixed(count) => vec![usize::from(count.get())],
+    }
+}

@@ -1,0 +1,212 @@
+use super::*;
+use crate::nats::publish::message::Kind;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn lane() -> Lane {
+    Lane::new(Bounds { messages: 8, bytes: 10_000 })
+}
+
+fn message(kind: Kind, id: &str) -> Message {
+    Message::new(kind, id, format!("s.{id}"), async_nats::HeaderMap::new(), "body".into())
+}
+
+fn alert(incident: &str, revision: u32) -> Message {
+    message(Kind::Alert(incident.into()), &format!("{incident}.{revision}"))
+}
+
+fn event(id: &str) -> Message {
+    message(Kind::Event, id)
+}
+
+fn at(ms: u64) -> Mono {
+    Mono::from_millis(ms)
+}
+
+/// Actions in short: `store s.a.1`, `tell s.a.2`, `probe`.
+fn show(actions: &[Action]) -> Vec<String> {
+    let show = |action: &Action| match action {
+        Action::Store { message, again: false, .. } => format!("store {}", message.subject),
+        Action::Store { message, again: true, .. } => format!("again {}", message.subject),
+        Action::Tell(_, message) => format!("tell {}", message.subject),
+        Action::Probe => "probe".to_owned(),
+    };
+    actions.iter().map(show).collect()
+}
+
+/// Tickets of everything that was sent to be stored.
+fn tickets(actions: &[Action]) -> Vec<Ticket> {
+    let ticket = |action: &Action| match action {
+        Action::Store { ticket, .. } => Some(*ticket),
+        Action::Tell(..) | Action::Probe => None,
+    };
+    actions.iter().filter_map(ticket).collect()
+}
+
+/// A lane whose stream failed to store the given messages, at time zero.
+fn shut(messages: Vec<Message>) -> Lane {
+    let mut lane = lane();
+    messages.into_iter().for_each(|message| assert_eq!(lane.push(message), 0));
+    for ticket in tickets(&lane.due(at(0))) {
+        lane.settle(ticket, Outcome::Failed, at(0));
+    }
+    lane
+}
+
+#[test]
+fn messages_are_stored_at_once_without_waiting_for_each_other() {
+    let mut lane = lane();
+    lane.push(alert("a", 1));
+    lane.push(alert("b", 1));
+    let actions = lane.due(at(0));
+    assert_eq!(show(&actions), ["store s.a.1", "store s.b.1"]);
+    assert!(lane.due(at(0)).is_empty());
+    for ticket in tickets(&actions) {
+        lane.settle(ticket, Outcome::Stored, at(1));
+    }
+    assert_eq!((lane.unstored(), lane.bytes, lane.in_flight), (0, 0, 0));
+}
+
+#[test]
+fn a_revision_waits_shortly_for_the_one_before_it() {
+    let mut lane = lane();
+    lane.push(alert("a", 1));
+    let first = tickets(&lane.due(at(0)))[0];
+    lane.push(alert("a", 2));
+    assert!(lane.due(at(10)).is_empty());
+    assert_eq!(lane.deadline(), Some(at(10) + HOLD));
+    lane.settle(first, Outcome::Stored, at(20));
+    assert_eq!(show(&lane.due(at(20))), ["store s.a.2"]);
+}
+
+#[test]
+fn a_revision_that_would_wait_long_is_heard_first_and_stored_in_its_turn() {
+    let mut lane = lane();
+    lane.push(alert("a", 1));
+    let first = tickets(&lane.due(at(0)))[0];
+    lane.push(alert("a", 2));
+    assert!(lane.due(at(0)).is_empty());
+    assert_eq!(show(&lane.due(at(0) + HOLD)), ["tell s.a.2"]);
+    assert_eq!(lane.deadline(), None);
+    lane.settle(first, Outcome::Stored, at(900));
+    assert_eq!(show(&lane.due(at(900))), ["again s.a.2"]);
+}
+
+#[test]
+fn while_the_stream_is_away_everything_is_heard_at_once_and_nothing_is_stored() {
+    let mut lane = shut(vec![alert("a", 1)]);
+    lane.push(alert("b", 1));
+    lane.push(alert("a", 2));
+    assert_eq!(show(&lane.due(at(0))), ["probe", "tell s.b.1", "tell s.a.2"]);
+    lane.probed(false, at(0));
+    let due = lane.deadline().unwrap();
+    assert!(due > at(0) && lane.due(at(1)).is_empty());
+    assert_eq!(show(&lane.due(due)), ["probe"]);
+}
+
+#[test]
+fn once_the_stream_answers_one_message_goes_ahead_and_the_rest_follows_in_order() {
+    let mut lane = shut(vec![alert("a", 1), alert("b", 1)]);
+    lane.push(alert("b", 2));
+    assert_eq!(show(&lane.due(at(0))), ["probe", "tell s.b.2"]);
+    lane.probed(true, at(1));
+    let first = lane.due(at(1));
+    assert_eq!(show(&first), ["again s.a.1"]);
+    lane.settle(tickets(&first)[0], Outcome::Stored, at(2));
+    assert_eq!(show(&lane.due(at(2))), ["again s.b.1"]);
+    lane.push(alert("c", 1));
+    assert_eq!(show(&lane.due(at(3))), ["store s.c.1"]);
+}
+
+#[test]
+fn a_stream_that_answers_but_stores_nothing_is_tried_ever_more_rarely() {
+    let mut lane = shut(vec![alert("a", 1), alert("b", 1)]);
+    let mut now = at(0);
+    let mut pauses = Vec::new();
+    for _ in 0..8 {
+        assert_eq!(show(&lane.due(now)), ["probe"]);
+        lane.probed(true, now);
+        let sent = lane.due(now);
+        assert_eq!(show(&sent), ["again s.a.1"], "never more than one at a time");
+        lane.settle(tickets(&sent)[0], Outcome::Failed, now);
+        let next = lane.deadline().unwrap();
+        pauses.push(next.since(now).as_secs());
+        now = next;
+    }
+    assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 60, 60]);
+}
+
+#[test]
+fn late_confirmations_count_but_do_not_open_the_lane() {
+    let mut lane = lane();
+    lane.push(event("1"));
+    lane.push(event("2"));
+    let sent = tickets(&lane.due(at(0)));
+    lane.settle(sent[0], Outcome::Failed, at(5));
+    lane.settle(sent[1], Outcome::Stored, at(6));
+    assert_eq!(lane.unstored(), 1);
+    assert_eq!(show(&lane.due(at(6))), ["probe"]);
+}
+
+#[test]
+fn what_was_not_sent_is_heard_again_as_soon_as_possible() {
+    let mut lane = lane();
+    lane.push(event("1"));
+    let sent = tickets(&lane.due(at(0)));
+    lane.settle(sent[0], Outcome::Unsent, at(0));
+    assert_eq!(lane.unheard(), 1);
+    let actions = lane.due(at(0));
+    assert_eq!(show(&actions), ["probe", "tell s.1"]);
+    if let Action::Tell(ticket, _) = &actions[1] {
+        lane.untold(*ticket);
+    }
+    assert_eq!(show(&lane.due(at(0))), ["tell s.1"]);
+}
+
+#[test]
+fn a_message_refused_for_good_is_given_up_and_holds_up_nothing() {
+    let mut lane = lane();
+    lane.push(alert("a", 1));
+    lane.push(alert("a", 2));
+    let sent = tickets(&lane.due(at(0)));
+    lane.settle(sent[0], Outcome::Refused, at(1));
+    assert_eq!(show(&lane.due(at(1))), ["store s.a.2"]);
+}
+
+#[test]
+fn when_full_the_oldest_that_was_heard_makes_room() {
+    let mut lane = shut((1..=7).map(|n| event(&n.to_string())).collect());
+    lane.push(event("unheard"));
+    assert_eq!(lane.push(event("new")), 1);
+    assert_eq!(lane.unstored(), 8);
+    assert_eq!(lane.unheard(), 2, "nothing unheard was given up");
+
+    let mut large = event("large");
+    large.body = vec![0; 9_990].into();
+    assert_eq!(lane.push(large), 8, "the bound in bytes holds too");
+    assert_eq!(lane.unstored(), 1);
+}
+
+#[test]
+fn the_confirmation_of_a_message_that_made_room_is_harmless() {
+    let mut lane = Lane::new(Bounds { messages: 1, bytes: 10_000 });
+    lane.push(event("1"));
+    let sent = tickets(&lane.due(at(0)));
+    assert_eq!(lane.push(event("2")), 1);
+    lane.settle(sent[0], Outcome::Stored, at(1));
+    assert_eq!((lane.unstored(), lane.in_flight), (1, 0));
+}
+
+#[test]
+fn messages_beyond_the_window_wait_for_their_turn() {
+    let mut lane = Lane::new(Bounds { messages: 2 * WINDOW, bytes: usize::MAX });
+    for n in 0..=WINDOW {
+        lane.push(event(&n.to_string()));
+    }
+    let sent = lane.due(at(0));
+    assert_eq!(sent.len(), WINDOW);
+    lane.settle(tickets(&sent)[0], Outcome::Stored, at(1));
+    assert_eq!(show(&lane.due(at(1))), [format!("store s.{WINDOW}")]);
+    assert_eq!(lane.deadline(), None);
+    assert!(lane.due(at(0) + SECOND).is_empty());
+}

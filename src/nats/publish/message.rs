@@ -1,0 +1,54 @@
+//! What is handed over to be published.
+
+use crate::model::incident::IncidentId;
+use async_nats::HeaderMap;
+use bytes::Bytes;
+
+/// What a message is about; decides which stream keeps it and what must stay in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Kind {
+    /// A revision of this incident. Revisions of one incident are stored in the order in which they were handed over.
+    Alert(IncidentId),
+    /// A transition.
+    Event,
+}
+
+/// One message to be published and stored.
+#[derive(Debug, Clone)]
+pub struct Message {
+    pub(super) kind: Kind,
+    pub(super) subject: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl Message {
+    /// A message with this id, which goes into `Nats-Msg-Id`: what was stored under it is not stored again within the streams'
+    /// duplicate window, and subscribers can tell a repeated copy by it.
+    #[must_use]
+    pub fn new(kind: Kind, id: &str, subject: String, mut headers: HeaderMap, body: Bytes) -> Self {
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
+        Self { kind, subject, headers, body }
+    }
+
+    pub(super) fn incident(&self) -> Option<&IncidentId> {
+        match &self.kind {
+            Kind::Alert(incident) => Some(incident),
+            Kind::Event => None,
+        }
+    }
+
+    /// The copy that is only to be heard: the stream refuses it, so that it cannot be stored before what belongs ahead of it.
+    pub(super) fn heard_only(&self) -> HeaderMap {
+        let mut headers = self.headers.clone();
+        headers.insert(async_nats::header::NATS_EXPECTED_STREAM, HEARD_ONLY);
+        headers
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.subject.len() + self.body.len()
+    }
+}
+
+/// No stream can have this name.
+const HEARD_ONLY: &str = "(none: the same Nats-Msg-Id is stored later)";

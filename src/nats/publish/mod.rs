@@ -1,0 +1,125 @@
+//! Publishes alerts and events in the alert account, and sees to it that they are stored.
+//!
+//! A subscriber hears a message as soon as the connection carries it, whatever JetStream does. Storing is confirmed, or retried with
+//! the same `Nats-Msg-Id` until it is. Nothing here ever makes the producer wait.
+//!
+//! When JetStream is away for long, alerts and events wait apart from each other, each within its bounds: a flood of events never
+//! costs an alert. What must make room then has been heard, if the connection was there, and is missing only in the history.
+
+mod lane;
+mod message;
+mod task;
+
+pub use message::{Kind, Message};
+pub use task::PublisherTask;
+
+use crate::clock::Clock;
+use crate::config::settings::AlertsSettings;
+use crate::metrics::Metrics;
+use async_nats::Client;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::sync::{Notify, mpsc, oneshot};
+
+/// Messages of one kind on their way to the task, which takes them off at once. When it is full, which means that the task does not
+/// run, the message is dropped, counted, and the first one of a burst is logged.
+const HANDOVER: usize = 4096;
+/// Wishes to flush that wait. When full, the wish waits within its own limit.
+const FLUSHES: usize = 4;
+
+/// Where messages are handed over. Cheap to clone; when the last one is gone, the task ends.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    alerts: mpsc::Sender<Message>,
+    events: mpsc::Sender<Message>,
+    flushes: mpsc::Sender<Flush>,
+    metrics: Arc<Metrics>,
+    dropping: Arc<AtomicBool>,
+}
+
+/// A wish to be told when everything is stored.
+#[derive(Debug)]
+struct Flush {
+    limit: Duration,
+    done: oneshot::Sender<Result<(), Unflushed>>,
+}
+
+/// Why not everything is known to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Unflushed {
+    /// The time was up.
+    #[error(
+        "{alerts} alert(s) and {events} event(s) are not known to be stored, {unheard} of them were not even sent; JetStream or the \
+         connection to the alert account was away"
+    )]
+    Waiting {
+        /// Alerts that are not known to be stored.
+        alerts: usize,
+        /// Events that are not known to be stored.
+        events: usize,
+        /// How many of both could not be sent.
+        unheard: usize,
+    },
+    /// The publisher's task does not run any more, or does not answer.
+    #[error("the publisher has ended: what it had not stored by then is lost")]
+    Ended,
+}
+
+/// What a publisher works with.
+#[derive(Debug, Clone)]
+pub struct PublisherParts {
+    /// The connection to the alert account.
+    pub client: Client,
+    /// Notified when a stream turns out to be missing.
+    pub missing: Arc<Notify>,
+    /// Counts what happens.
+    pub metrics: Arc<Metrics>,
+    /// Times retries.
+    pub clock: Clock,
+}
+
+/// A publisher and the task that does its work: to be spawned, ends when the last [`Publisher`] is gone.
+#[must_use]
+pub fn publisher(parts: PublisherParts, settings: &AlertsSettings) -> (Publisher, PublisherTask) {
+    let (alerts, alerts_end) = mpsc::channel(HANDOVER);
+    let (events, events_end) = mpsc::channel(HANDOVER);
+    let (flushes, flushes_end) = mpsc::channel(FLUSHES);
+    let metrics = Arc::clone(&parts.metrics);
+    let ends = task::Ends { alerts: alerts_end, events: events_end, flushes: flushes_end };
+    let publisher = Publisher { alerts, events, flushes, metrics, dropping: Arc::default() };
+    (publisher, PublisherTask::new(parts, settings, ends))
+}
+
+impl Publisher {
+    /// Hands a message over; never waits. A message that cannot be taken is dropped and counted.
+    pub fn publish(&self, message: Message) {
+        let (lane, dropped) = match message.kind {
+            Kind::Alert(_) => (&self.alerts, &self.metrics.alerts_dropped),
+            Kind::Event => (&self.events, &self.metrics.events_dropped),
+        };
+        if lane.try_send(message).is_ok() {
+            self.dropping.store(false, Ordering::Relaxed);
+            return;
+        }
+        dropped.bump();
+        if !self.dropping.swap(true, Ordering::Relaxed) {
+            tracing::error!("publishing does not keep up or has ended: messages are lost");
+        }
+    }
+
+    /// Waits until everything handed over before is stored and written, for at most `limit`. For the end: stop the producers, flush,
+    /// then drop.
+    ///
+    /// # Errors
+    /// [`Unflushed`] says what was left when the time was up.
+    pub async fn flush(&self, limit: Duration) -> Result<(), Unflushed> {
+        let (done, answer) = oneshot::channel();
+        let ask = async {
+            self.flushes.send(Flush { limit, done }).await.map_err(|_| Unflushed::Ended)?;
+            answer.await.map_err(|_| Unflushed::Ended)?
+        };
+        // The task keeps the limit, and gets a little longer to say what is left.
+        tokio::time::timeout(limit + task::WRITE_WITHIN * 2, ask).await.unwrap_or(Err(Unflushed::Ended))
+    }
+}

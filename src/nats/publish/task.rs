@@ -1,0 +1,357 @@
+//! The task that carries out what the lanes decide: sends, awaits confirmations, asks whether streams answer.
+//!
+//! Every wait has a limit, so a connection that is gone or takes nothing holds up nothing but what must wait for it. Stopping it
+//! loses what is not stored yet: flush first.
+
+use super::lane::{Action, Bounds, Lane, Outcome, Ticket};
+use super::message::Message;
+use super::{Flush, PublisherParts, Unflushed};
+use crate::config::settings::AlertsSettings;
+use crate::model::time::Mono;
+use crate::nats::jetstream::{self, JetStreamError};
+use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
+use async_nats::jetstream::message::PublishMessage;
+use async_nats::jetstream::{Context, ErrorCode};
+use futures::future::BoxFuture;
+use futures::stream::{FuturesUnordered, StreamExt};
+use serde::de::IgnoredAny;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+
+/// How long the connection may take to accept a message.
+pub(super) const WRITE_WITHIN: Duration = Duration::from_secs(1);
+/// How often a connection that is not there is looked at while something waits for it.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
+/// Alerts that wait to be stored, whole incidents of some kilobytes each. When full, the oldest make room, are counted and logged.
+const ALERTS: Bounds = Bounds { messages: 4096, bytes: 64 * 1024 * 1024 };
+/// Events that wait to be stored. When full, the oldest make room and are counted.
+const EVENTS: Bounds = Bounds { messages: 8192, bytes: 16 * 1024 * 1024 };
+/// Messages taken in at a time.
+const BATCH: usize = 256;
+/// Acks the client keeps track of; above what both lanes have in flight.
+const ACKS: usize = 4 * super::lane::WINDOW;
+
+/// The task's ends of the channels.
+#[derive(Debug)]
+pub(super) struct Ends {
+    pub(super) alerts: mpsc::Receiver<Message>,
+    pub(super) events: mpsc::Receiver<Message>,
+    pub(super) flushes: mpsc::Receiver<Flush>,
+}
+
+/// The task behind a [`super::Publisher`].
+#[derive(Debug)]
+pub struct PublisherTask {
+    parts: PublisherParts,
+    context: Context,
+    ends: Ends,
+    alerts: Track,
+    events: Track,
+    pending: FuturesUnordered<BoxFuture<'static, News>>,
+    flush: Option<(Mono, Flush)>,
+}
+
+/// A lane with the stream it leads to.
+#[derive(Debug)]
+struct Track {
+    lane: Lane,
+    stream: String,
+    /// Messages given up since the lane was last empty.
+    given_up: u64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Which {
+    Alerts,
+    Events,
+}
+
+/// What an await in the background brought.
+#[derive(Debug)]
+enum News {
+    Settled(Which, Ticket, Outcome),
+    Probed(Which, bool),
+}
+
+/// Whether a message went out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Yes,
+    /// The connection takes nothing at the moment.
+    No,
+    /// The connection will never take this one.
+    Never,
+}
+
+impl PublisherTask {
+    pub(super) fn new(parts: PublisherParts, settings: &AlertsSettings, ends: Ends) -> Self {
+        let track =
+            |bounds, stream: &str| Track { lane: Lane::new(bounds), stream: stream.to_owned(), given_up: 0 };
+        Self {
+            context: jetstream::context(&parts.client, ACKS),
+            alerts: track(ALERTS, &settings.alerts_stream),
+            events: track(EVENTS, &settings.events_stream),
+            parts,
+            ends,
+            pending: FuturesUnordered::new(),
+            flush: None,
+        }
+    }
+
+    /// Publishes until the last [`super::Publisher`] is gone.
+    pub async fn run(mut self) {
+        let (mut alerts, mut events) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        loop {
+            let wake = self.act().await;
+            let pause = async {
+                match wake {
+                    Some(at) => tokio::time::sleep_until(self.parts.clock.instant(at)).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                Some(news) = self.pending.next() => self.take_in(news),
+                count = self.ends.alerts.recv_many(&mut alerts, BATCH) => {
+                    if count == 0 {
+                        return;
+                    }
+                    self.push(Which::Alerts, &mut alerts);
+                }
+                Some(first) = self.ends.events.recv() => {
+                    events.push(first);
+                    while events.len() < BATCH && let Ok(event) = self.ends.events.try_recv() {
+                        events.push(event);
+                    }
+                    self.push(Which::Events, &mut events);
+                }
+                Some(flush) = self.ends.flushes.recv(), if self.flush.is_none() => self.flush = Some((self.now() + flush.limit, flush)),
+                () = pause => {}
+            }
+        }
+    }
+
+    fn now(&self) -> Mono {
+        self.parts.clock.mono()
+    }
+
+    fn track(&mut self, which: Which) -> &mut Track {
+        match which {
+            Which::Alerts => &mut self.alerts,
+            Which::Events => &mut self.events,
+        }
+    }
+
+    fn push(&mut self, which: Which, messages: &mut Vec<Message>) {
+        let mut given_up = 0;
+        let track = self.track(which);
+        for message in messages.drain(..) {
+            given_up += track.lane.push(message);
+        }
+        if given_up > 0 {
+            self.gave_up(which, given_up);
+        }
+    }
+
+    fn gave_up(&mut self, which: Which, count: usize) {
+        let count = u64::try_from(count).unwrap_or(u64::MAX);
+        match which {
+            Which::Alerts => self.parts.metrics.alerts_dropped.add(count),
+            Which::Events => self.parts.metrics.events_dropped.add(count),
+        }
+        let track = self.track(which);
+        if track.given_up == 0 {
+            tracing::error!(
+                stream = track.stream,
+                "too much is waiting to be stored: the oldest is given up"
+            );
+        }
+        track.given_up += count;
+    }
+
+    fn take_in(&mut self, news: News) {
+        self.apply(news);
+        // All that is ready at once, so that the lanes decide once.
+        while let Some(Some(news)) = futures::FutureExt::now_or_never(self.pending.next()) {
+            self.apply(news);
+        }
+    }
+
+    fn apply(&mut self, news: News) {
+        let now = self.now();
+        match news {
+            News::Probed(which, answers) => self.track(which).lane.probed(answers, now),
+            News::Settled(which, ticket, outcome) => {
+                self.count(which, outcome);
+                let track = self.track(which);
+                track.lane.settle(ticket, outcome, now);
+                if track.given_up > 0 && track.lane.unstored() == 0 {
+                    tracing::warn!(
+                        stream = track.stream,
+                        lost = track.given_up,
+                        "everything that was not given up is stored"
+                    );
+                    track.given_up = 0;
+                }
+            }
+        }
+    }
+
+    fn count(&self, which: Which, outcome: Outcome) {
+        let metrics = &self.parts.metrics;
+        match (outcome, which) {
+            (Outcome::Stored, _) => metrics.stored.bump(),
+            (Outcome::Failed | Outcome::Unsent, _) => metrics.store_failures.bump(),
+            (Outcome::Refused, Which::Alerts) => metrics.alerts_dropped.bump(),
+            (Outcome::Refused, Which::Events) => metrics.events_dropped.bump(),
+        }
+    }
+
+    /// Does what is due. Returns when to do so again at the latest.
+    async fn act(&mut self) -> Option<Mono> {
+        let now = self.now();
+        let waiting = self.alerts.lane.unstored() + self.events.lane.unstored() > 0;
+        let look_again = if !jetstream::is_connected(&self.parts.client) {
+            waiting.then_some(now + LOOK_EVERY)
+        } else if self.carry_out(Which::Alerts, now).await && self.carry_out(Which::Events, now).await {
+            [self.alerts.lane.deadline(), self.events.lane.deadline()].into_iter().flatten().min()
+        } else {
+            Some(now + LOOK_EVERY)
+        };
+        let flush_by = self.flush_if_due().await;
+        [look_again, flush_by].into_iter().flatten().min()
+    }
+
+    /// Returns whether the connection takes messages.
+    async fn carry_out(&mut self, which: Which, now: Mono) -> bool {
+        let mut takes = true;
+        for action in self.track(which).lane.due(now) {
+            match action {
+                Action::Store { ticket, message, again } => {
+                    let sent =
+                        if takes { self.store(which, ticket, &message, again).await } else { Sent::No };
+                    match sent {
+                        Sent::Yes => {}
+                        Sent::Never => self.apply(News::Settled(which, ticket, Outcome::Refused)),
+                        Sent::No => self.apply(News::Settled(which, ticket, Outcome::Unsent)),
+                    }
+                    takes = sent != Sent::No;
+                }
+                Action::Tell(ticket, message) => {
+                    takes = takes && self.tell(&message).await;
+                    if !takes {
+                        self.track(which).lane.untold(ticket);
+                    }
+                }
+                Action::Probe => self.probe(which),
+            }
+        }
+        takes
+    }
+
+    async fn store(&self, which: Which, ticket: Ticket, message: &Message, again: bool) -> Sent {
+        let copy = PublishMessage::build().headers(message.headers.clone()).payload(message.body.clone());
+        match timeout(WRITE_WITHIN, self.context.send_publish(message.subject.clone(), copy)).await {
+            Ok(Ok(ack)) => {
+                let counter =
+                    if again { &self.parts.metrics.republished } else { &self.parts.metrics.published };
+                counter.bump();
+                let confirmed = confirmed(ack, Arc::clone(&self.parts.missing));
+                self.pending.push(Box::pin(async move { News::Settled(which, ticket, confirmed.await) }));
+                Sent::Yes
+            }
+            Ok(Err(error)) if error.kind() == PublishErrorKind::MaxPayloadExceeded => {
+                let (subject, bytes) = (&message.subject, message.body.len());
+                tracing::error!(subject, bytes, "the server takes no message this large: it is lost");
+                Sent::Never
+            }
+            Ok(Err(_)) | Err(_) => Sent::No,
+        }
+    }
+
+    fn probe(&mut self, which: Which) {
+        let stream = self.track(which).stream.clone();
+        let answers = answers(self.context.clone(), stream, Arc::clone(&self.parts.missing));
+        self.pending.push(Box::pin(async move { News::Probed(which, answers.await) }));
+    }
+
+    async fn tell(&self, message: &Message) -> bool {
+        let (subject, body) = (message.subject.clone(), message.body.clone());
+        let send = self.parts.client.publish_with_headers(subject, message.heard_only(), body);
+        let told = matches!(timeout(WRITE_WITHIN, send).await, Ok(Ok(())));
+        if told {
+            self.parts.metrics.published.bump();
+        }
+        told
+    }
+
+    /// Answers a wish to flush once nothing waits any more or its time is up. Returns when its time is up.
+    async fn flush_if_due(&mut self) -> Option<Mono> {
+        let (by, flush) = self.flush.take()?;
+        let (alerts, events) = (self.alerts.lane.unstored(), self.events.lane.unstored());
+        let unheard = self.alerts.lane.unheard() + self.events.lane.unheard();
+        let stored = alerts + events == 0;
+        if !stored && self.now() < by {
+            self.flush = Some((by, flush));
+            return Some(by);
+        }
+        let written =
+            timeout(WRITE_WITHIN, self.parts.client.flush()).await.is_ok_and(|flushed| flushed.is_ok());
+        // Nobody may be waiting any more.
+        let _ = flush.done.send(if stored && written {
+            Ok(())
+        } else {
+            Err(Unflushed::Waiting { alerts, events, unheard })
+        });
+        None
+    }
+}
+
+/// Whether the stream of this name answers.
+async fn answers(context: Context, stream: String, missing: Arc<tokio::sync::Notify>) -> bool {
+    match jetstream::ask::<IgnoredAny>(&context, format!("STREAM.INFO.{stream}"), &()).await {
+        Ok(_) => true,
+        Err(error) => {
+            if matches!(&error, JetStreamError::Refused { code, .. } if *code == ErrorCode::STREAM_NOT_FOUND)
+            {
+                missing.notify_one();
+            }
+            tracing::debug!(%error, stream, "the stream does not answer yet");
+            false
+        }
+    }
+}
+
+async fn confirmed(ack: PublishAckFuture, missing: Arc<tokio::sync::Notify>) -> Outcome {
+    match ack.await {
+        Ok(_) => Outcome::Stored,
+        Err(error) => {
+            let outcome = judge(&error);
+            match outcome {
+                Outcome::Refused => {
+                    tracing::error!(error = jetstream::chain(&error), "the stream refused a message for good")
+                }
+                Outcome::Stored | Outcome::Failed | Outcome::Unsent => {
+                    tracing::debug!(error = jetstream::chain(&error), "storing a message was not confirmed");
+                }
+            }
+            if error.kind() == PublishErrorKind::StreamNotFound {
+                missing.notify_one();
+            }
+            outcome
+        }
+    }
+}
+
+fn judge(error: &PublishError) -> Outcome {
+    let for_good = [ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM, ErrorCode::STREAM_HEADER_EXCEEDS_MAXIMUM];
+    let reason = error.source().and_then(|source| source.downcast_ref::<async_nats::jetstream::Error>());
+    if reason.is_some_and(|reason| for_good.contains(&reason.error_code())) {
+        Outcome::Refused
+    } else {
+        Outcome::Failed
+    }
+}
