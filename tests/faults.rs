@@ -20,8 +20,9 @@ const BROKEN_FOR: Duration = Duration::from_millis(4_500);
 /// After the resolution, everything must stay quiet this long: longer than an incident takes to open.
 const QUIET_AFTER: Duration = Duration::from_millis(4_500);
 
-static RUNTIME: LazyLock<Runtime> =
-    LazyLock::new(|| tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap());
+static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+});
 static STAGE: LazyLock<Mutex<Option<Stage>>> = LazyLock::new(Mutex::default);
 
 /// What must be said of a fault.
@@ -52,7 +53,8 @@ const ANY: Verdict = Verdict {
 };
 
 const EAST: &[&str] = &["east-1>west", "east-2>west", "east-3>west"];
-const BOTH: &[&str] = &["east-1>west", "east-2>west", "east-3>west", "west-1>east", "west-2>east", "west-3>east"];
+const BOTH: &[&str] =
+    &["east-1>west", "east-2>west", "east-3>west", "west-1>east", "west-2>east", "west-3>east"];
 const AROUND_WEST: &[&str] = &["central>west", "east>west", "west>central", "west>east"];
 const WEST: &[&str] = &["west-1", "west-2", "west-3"];
 
@@ -86,8 +88,18 @@ fn start_west(lab: &Supercluster) -> Act<'_> {
 
 #[test]
 fn a_pair_that_drops_packets_is_one_gateway_down_both_ways_while_the_servers_still_list_it() {
-    let verdict = Verdict { kind: "gateway_down", direction: Some("both"), links: &["east>west", "west>east"], cut: Some(BOTH), ..ANY };
-    let alerts = story(verdict, |lab| Box::pin(async { Ok(lab.faults().cut_pair("east", "west", Fault::Blackhole)?) }), heal_links);
+    let verdict = Verdict {
+        kind: "gateway_down",
+        direction: Some("both"),
+        links: &["east>west", "west>east"],
+        cut: Some(BOTH),
+        ..ANY
+    };
+    let alerts = story(
+        verdict,
+        |lab| Box::pin(async { Ok(lab.faults().cut_pair("east", "west", Fault::Blackhole)?) }),
+        heal_links,
+    );
     let opened = &alerts[0].body;
     assert_eq!(opened["server_view"]["still_listed"].as_array().map(Vec::len), Some(6), "{opened:#}");
     assert_eq!(opened["cause"]["kind"], "packets_lost", "{opened:#}");
@@ -95,21 +107,46 @@ fn a_pair_that_drops_packets_is_one_gateway_down_both_ways_while_the_servers_sti
 
 #[test]
 fn a_pair_that_is_reset_is_one_gateway_down_both_ways_and_the_servers_know() {
-    let verdict = Verdict { kind: "gateway_down", direction: Some("both"), links: &["east>west", "west>east"], cut: Some(BOTH), ..ANY };
-    let alerts = story(verdict, |lab| Box::pin(async { Ok(lab.faults().cut_pair("east", "west", Fault::Reset)?) }), heal_links);
+    let verdict = Verdict {
+        kind: "gateway_down",
+        direction: Some("both"),
+        links: &["east>west", "west>east"],
+        cut: Some(BOTH),
+        ..ANY
+    };
+    let alerts = story(
+        verdict,
+        |lab| Box::pin(async { Ok(lab.faults().cut_pair("east", "west", Fault::Reset)?) }),
+        heal_links,
+    );
     assert_eq!(alerts[0].body["cause"]["kind"], "connections_closed", "{:#}", alerts[0].body);
 }
 
 #[test]
 fn one_direction_that_drops_packets_is_one_gateway_down_one_way() {
-    let verdict = Verdict { kind: "gateway_down", direction: Some("one_way"), links: &["east>west"], cut: Some(EAST), ..ANY };
-    story(verdict, |lab| Box::pin(async { Ok(lab.faults().cut_direction("east", "west", Fault::Blackhole)?) }), heal_links);
+    let verdict = Verdict {
+        kind: "gateway_down",
+        direction: Some("one_way"),
+        links: &["east>west"],
+        cut: Some(EAST),
+        ..ANY
+    };
+    story(
+        verdict,
+        |lab| Box::pin(async { Ok(lab.faults().cut_direction("east", "west", Fault::Blackhole)?) }),
+        heal_links,
+    );
 }
 
 #[test]
 fn one_server_without_its_link_is_a_degraded_gateway_of_exactly_that_server() {
-    let verdict = Verdict { kind: "gateway_degraded", severity: "warning", cut: Some(&["east-2>west"]), ..ANY };
-    story(verdict, |lab| Box::pin(async { Ok(lab.faults().cut_server("east", "east-2", "west", Fault::Reset)?) }), heal_links);
+    let verdict =
+        Verdict { kind: "gateway_degraded", severity: "warning", cut: Some(&["east-2>west"]), ..ANY };
+    story(
+        verdict,
+        |lab| Box::pin(async { Ok(lab.faults().cut_server("east", "east-2", "west", Fault::Reset)?) }),
+        heal_links,
+    );
 }
 
 #[test]
@@ -136,7 +173,11 @@ fn a_stopped_cluster_is_told_as_planned() {
         servers: WEST,
         ..ANY
     };
-    story(verdict, |lab| Box::pin(async { Ok(lab.cluster("west")?.stop(Duration::from_secs(20)).await?) }), start_west);
+    story(
+        verdict,
+        |lab| Box::pin(async { Ok(lab.cluster("west")?.stop(Duration::from_secs(20)).await?) }),
+        start_west,
+    );
 }
 
 #[test]
@@ -158,7 +199,8 @@ fn a_frozen_cluster_is_offline_though_every_connection_stays_open() {
 
 #[test]
 fn one_killed_server_is_a_lost_server_and_nothing_more() {
-    let verdict = Verdict { kind: "server_lost", severity: "warning", about: "west._", servers: &["west-2"], ..ANY };
+    let verdict =
+        Verdict { kind: "server_lost", severity: "warning", about: "west._", servers: &["west-2"], ..ANY };
     story(
         verdict,
         |lab| Box::pin(async { Ok(lab.server("west-2")?.kill().await?) }),
@@ -175,7 +217,8 @@ fn a_cluster_cut_from_all_others_is_isolated_not_four_links() {
 #[test]
 fn a_rolling_restart_of_all_nine_pages_nobody_and_its_events_tell_the_story() {
     on_stage(async |stage| {
-        let names: Vec<String> = stage.lab.servers().iter().map(|server| server.key().name.to_string()).collect();
+        let names: Vec<String> =
+            stage.lab.servers().iter().map(|server| server.key().name.to_string()).collect();
         let mut heard = Vec::new();
         for name in &names {
             let server = stage.lab.server(name).unwrap();
@@ -188,7 +231,9 @@ fn a_rolling_restart_of_all_nine_pages_nobody_and_its_events_tell_the_story() {
         let alerts: Vec<_> = heard.iter().filter(|message| message.is_alert()).cloned().collect();
         assert!(alerts.is_empty(), "nobody is paged for a rolling restart:\n{}", listing(&alerts));
         for name in &names {
-            let states: Vec<_> = heard.iter().filter(|event| event.body["server"] == **name && event.body["entity"] == "server");
+            let states: Vec<_> = heard
+                .iter()
+                .filter(|event| event.body["server"] == **name && event.body["entity"] == "server");
             let states: Vec<_> = states.map(|event| event.body["to"]["state"].as_str().unwrap()).collect();
             assert_eq!(states, ["leaving", "stopped", "live"], "the story of {name}:\n{}", listing(&heard));
         }
@@ -208,11 +253,21 @@ fn story(
         let broke = stage.clock.mono();
         inject(&stage.lab).await.unwrap();
         let mut heard = stage.until(Duration::from_secs(20), Message::is_alert).await;
-        let first_event = heard.iter().find(|message| !message.is_alert()).map(|message| message.at.since(broke));
-        println!("first event {first_event:?}, alert {:?} after the break", heard.last().map(|alert| alert.at.since(broke)));
+        let first_event =
+            heard.iter().find(|message| !message.is_alert()).map(|message| message.at.since(broke));
+        println!(
+            "first event {first_event:?}, alert {:?} after the break",
+            heard.last().map(|alert| alert.at.since(broke))
+        );
         heard.extend(stage.rest_for(BROKEN_FOR).await);
         heal(&stage.lab).await.unwrap();
-        heard.extend(stage.until(Duration::from_secs(90), |message| message.is_alert() && message.text("stage") == "resolved").await);
+        heard.extend(
+            stage
+                .until(Duration::from_secs(90), |message| {
+                    message.is_alert() && message.text("stage") == "resolved"
+                })
+                .await,
+        );
         heard.extend(stage.rest(QUIET_AFTER).await);
         stage.whole().await;
         let alerts: Vec<_> = heard.into_iter().filter(Message::is_alert).collect();
@@ -232,12 +287,20 @@ fn judge(verdict: &Verdict, alerts: &[Message]) {
     assert_eq!(stages.iter().filter(|stage| **stage == "opened").count(), 1, "{all}");
     for (alert, revision) in alerts.iter().zip(1..) {
         assert_eq!(alert.body["revision"], json!(revision), "{all}");
-        assert_eq!(alert.subject, format!("gatewatch.alert.{}.{}.{}", verdict.severity, verdict.kind, verdict.about), "{all}");
+        assert_eq!(
+            alert.subject,
+            format!("gatewatch.alert.{}.{}.{}", verdict.severity, verdict.kind, verdict.about),
+            "{all}"
+        );
         let body = &alert.body;
         assert_eq!(body["direction"], json!(verdict.direction), "{body:#}");
         assert_eq!(body["departure"], json!(verdict.departure), "{body:#}");
         let scope = &body["scope"];
-        assert_eq!(names(&scope["links"], |link| format!("{}>{}", text(&link["from"]), text(&link["to"]))), verdict.links, "{body:#}");
+        assert_eq!(
+            names(&scope["links"], |link| format!("{}>{}", text(&link["from"]), text(&link["to"]))),
+            verdict.links,
+            "{body:#}"
+        );
         assert_eq!(names(&scope["servers"], |server| text(&server["name"])), verdict.servers, "{body:#}");
         if let Some(cut) = verdict.cut {
             let own = |link: &Value| format!("{}>{}", text(&link["server"]["name"]), text(&link["to"]));

@@ -50,7 +50,13 @@ pub(super) enum Verb {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct Global {
     /// Configuration file; without it ./gatewatch.toml is read if it exists
-    #[arg(long, global = true, value_name = "FILE", env = "GATEWATCH_CONFIG", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "GATEWATCH_CONFIG",
+        help_heading = "Global options"
+    )]
     pub(super) config: Option<PathBuf>,
     /// Results as JSON
     #[arg(long, global = true, help_heading = "Global options")]
@@ -66,7 +72,13 @@ pub(super) struct Global {
     )]
     pub(super) color: ColorChoice,
     /// What is logged to the standard error: info, debug, gatewatch=trace, ...
-    #[arg(long, global = true, value_name = "FILTER", env = "GATEWATCH_LOG", help_heading = "Global options")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILTER",
+        env = "GATEWATCH_LOG",
+        help_heading = "Global options"
+    )]
     pub(super) log: Option<String>,
 }
 

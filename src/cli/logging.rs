@@ -21,7 +21,9 @@ pub(super) fn quiet(global: &Global) -> Result<(), Failure> {
 
 fn start(global: &Global, filter: &str, format: LogFormat) -> Result<(), Failure> {
     let filter = EnvFilter::builder().parse(filter).map_err(|error| {
-        Failure::usage(anyhow::anyhow!("--log: {filter:?} is not a filter such as \"info,async_nats=warn\": {error}"))
+        Failure::usage(anyhow::anyhow!(
+            "--log: {filter:?} is not a filter such as \"info,async_nats=warn\": {error}"
+        ))
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)

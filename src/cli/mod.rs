@@ -7,6 +7,7 @@ mod args;
 mod exit;
 mod load;
 mod logging;
+mod signals;
 mod term;
 
 mod config;

@@ -21,7 +21,9 @@ pub(super) struct SchemaArgs {
 pub(super) fn run(args: &SchemaArgs) -> Result<Exit, Failure> {
     let all = schema::all();
     let wanted = match &args.name {
-        None => Value::Object(all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect::<Map<_, _>>()),
+        None => Value::Object(
+            all.into_iter().map(|(name, schema)| (name.to_owned(), schema)).collect::<Map<_, _>>(),
+        ),
         Some(name) => pick(name, all)?,
     };
     print(&format!("{wanted:#}\n"))?;

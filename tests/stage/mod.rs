@@ -5,8 +5,8 @@
 
 use futures::StreamExt;
 use gatewatch::clock::Clock;
-use gatewatch::config::settings::Settings;
 use gatewatch::config::Override;
+use gatewatch::config::settings::Settings;
 use gatewatch::daemon::Daemon;
 use gatewatch::lab::{Builder, Supercluster};
 use gatewatch::model::snapshot::Snapshot;
@@ -62,7 +62,8 @@ impl Stage {
     pub async fn whole(&mut self) {
         let clusters = self.lab.clusters().len();
         let mut snapshots = self.daemon.snapshot();
-        let whole = snapshots.wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| is_whole(snapshot, clusters)));
+        let whole = snapshots
+            .wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| is_whole(snapshot, clusters)));
         let waited = tokio::time::timeout(WHOLE_WITHIN, whole).await.map(|found| found.map(|_| ()));
         assert!(waited.is_ok(), "not whole after {WHOLE_WITHIN:?}: {:#?}", *self.daemon.snapshot().borrow());
     }
@@ -117,13 +118,19 @@ impl Stage {
 
 /// Subjects and titles, one a line, for a failure's message.
 pub fn listing(messages: &[Message]) -> String {
-    let line = |message: &Message| format!("  {:8.3} s {} {}", message.at.0.as_secs_f64(), message.subject, message.text("title"));
+    let line = |message: &Message| {
+        format!("  {:8.3} s {} {}", message.at.0.as_secs_f64(), message.subject, message.text("title"))
+    };
     messages.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Settings as a user would write them: one URL, and two logins.
 pub fn settings(lab: &Supercluster) -> Settings {
-    let given = |key: &str, value: &str| Override { key: key.to_owned(), value: value.to_owned(), flag: "the stage".to_owned() };
+    let given = |key: &str, value: &str| Override {
+        key: key.to_owned(),
+        value: value.to_owned(),
+        flag: "the stage".to_owned(),
+    };
     let overrides = [
         given("system.servers", &lab.servers()[0].client_url()),
         given("system.user", &lab.system().user),
@@ -136,7 +143,8 @@ pub fn settings(lab: &Supercluster) -> Settings {
 
 fn is_whole(snapshot: &Snapshot, clusters: usize) -> bool {
     let live = |cluster: &gatewatch::model::snapshot::ClusterStatus| {
-        cluster.state == ClusterState::Healthy && cluster.servers.iter().all(|server| server.state == ServerState::Live)
+        cluster.state == ClusterState::Healthy
+            && cluster.servers.iter().all(|server| server.state == ServerState::Live)
     };
     snapshot.clusters.len() == clusters
         && snapshot.clusters.iter().all(live)

@@ -1,0 +1,283 @@
+//! `replay`: a recording through the same decoder and engine as live traffic, in virtual time.
+
+use super::args::{Global, SetArgs};
+use super::exit::{Exit, Failure};
+use super::load;
+use super::term::{Look, Style, tell};
+use crate::daemon::replay::{Replayed, Shown, replay};
+use crate::engine::{Output, Policy};
+use crate::model::incident::{IncidentEvent, IncidentId, Severity, Stage};
+use crate::model::time::{Mono, Now};
+use crate::model::transition::{Change, Transition};
+use crate::wire::advisory::Advisories;
+use crate::wire::capture::{CaptureError, Reader};
+use crate::wire::lines::Lines;
+use crate::wire::text;
+use clap::Args;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, BufWriter, StdoutLock, Write};
+use std::path::PathBuf;
+
+/// Under which name the advisories of a replay are printed.
+const INSTANCE: &str = "replay";
+
+/// Runs a recording through the same decoder and engine as live traffic, in virtual time.
+///
+/// Needs no server, and gives the same output each time: the times are those of the recording. Prints every state change and every
+/// step of an incident, then a summary. Thresholds are those of [detect] in the configuration.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:
+  gatewatch replay night.ndjson
+  gatewatch replay night.ndjson --incidents
+  zcat night.ndjson.gz | gatewatch replay - --json | jq .title
+  gatewatch replay night.ndjson --set detect.alert_after=10s")]
+pub(super) struct ReplayArgs {
+    /// The recording, uncompressed; - is the standard input
+    file: PathBuf,
+    /// Incidents only, no state changes
+    #[arg(long)]
+    incidents: bool,
+    #[command(flatten)]
+    set: SetArgs,
+}
+
+pub(super) fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
+    let settings = load::settings(global, &args.set.overrides())?;
+    let policy = crate::daemon::policy(&settings.detect);
+    let out = BufWriter::new(io::stdout().lock());
+    let show: Box<dyn Show> = if global.json {
+        let advisories =
+            Advisories::new(&settings.alerts.subject_prefix, INSTANCE).map_err(Failure::usage)?;
+        Box::new(JsonShow { lines: Lines::new(out, advisories) })
+    } else {
+        Box::new(TextShow { out, style: Style::of_stdout(global.color), incidents_only: args.incidents })
+    };
+    play(args, policy, show)
+}
+
+/// Replays, and goes on to the end of the summary unless the output fails.
+fn play(args: &ReplayArgs, policy: Policy, mut show: Box<dyn Show + '_>) -> Result<Exit, Failure> {
+    let reader = open(args)?;
+    let mut tally = Tally::default();
+    let mut failed: Option<io::Error> = None;
+    let replayed = replay(reader, policy, |now, shown| {
+        if matches!(&shown, Shown::Output(Output::Transition(_))) && args.incidents {
+            return;
+        }
+        tally.count(&shown);
+        if failed.is_none() {
+            failed = show.show(now, &shown).err();
+        }
+    });
+    if let Some(error) = failed {
+        return Err(error.into());
+    }
+    match replayed {
+        Ok(replayed) => {
+            show.end(&replayed, &tally)?;
+            Ok(Exit::Ok)
+        }
+        Err(error) => {
+            // What came before the bad line has been shown and stays.
+            show.flush()?;
+            Err(bad(args, error))
+        }
+    }
+}
+
+fn open(args: &ReplayArgs) -> Result<Reader<Box<dyn BufRead>>, Failure> {
+    let input: Box<dyn BufRead> = if args.file.as_os_str() == "-" {
+        Box::new(io::stdin().lock())
+    } else {
+        let file = File::open(&args.file).map_err(|error| {
+            Failure::data(anyhow::Error::new(error).context(format!("cannot open {}", args.file.display())))
+        })?;
+        Box::new(BufReader::new(file))
+    };
+    Reader::open(input).map_err(|error| bad(args, error))
+}
+
+fn bad(args: &ReplayArgs, error: CaptureError) -> Failure {
+    let file = args.file.display();
+    let compressed = matches!(error, CaptureError::Compressed);
+    let error = anyhow::Error::new(error);
+    Failure::data(if compressed {
+        anyhow::anyhow!("{file} is compressed; replay it with: zcat {file} | gatewatch replay -")
+    } else {
+        error.context(file.to_string())
+    })
+}
+
+/// How a replay is printed.
+trait Show {
+    fn show(&mut self, now: Now, shown: &Shown) -> io::Result<()>;
+    fn end(&mut self, replayed: &Replayed, tally: &Tally) -> io::Result<()>;
+    fn flush(&mut self) -> io::Result<()>;
+}
+
+/// One JSON body a line; the summary goes to the standard error.
+struct JsonShow<'a> {
+    lines: Lines<BufWriter<StdoutLock<'a>>>,
+}
+
+impl Show for JsonShow<'_> {
+    fn show(&mut self, _: Now, shown: &Shown) -> io::Result<()> {
+        match shown {
+            Shown::Output(Output::Transition(transition)) => self.lines.transition(transition),
+            Shown::Output(Output::Incident(event)) => self.lines.incident(event),
+            Shown::Output(Output::Ask(_) | Output::Beat(_)) | Shown::Mark(_) => Ok(()),
+        }
+    }
+
+    fn end(&mut self, replayed: &Replayed, tally: &Tally) -> io::Result<()> {
+        self.flush()?;
+        tell(tally.render(replayed, Style { color: false, width: 100 }).trim());
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.lines.flush()
+    }
+}
+
+/// One line for people each.
+struct TextShow<'a> {
+    out: BufWriter<StdoutLock<'a>>,
+    style: Style,
+    incidents_only: bool,
+}
+
+impl Show for TextShow<'_> {
+    fn show(&mut self, now: Now, shown: &Shown) -> io::Result<()> {
+        match line(now.mono, shown, self.style, self.incidents_only) {
+            Some(line) => writeln!(self.out, "{line}"),
+            None => Ok(()),
+        }
+    }
+
+    fn end(&mut self, replayed: &Replayed, tally: &Tally) -> io::Result<()> {
+        write!(self.out, "{}", tally.render(replayed, self.style))?;
+        self.flush()
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
+}
+
+/// Spaces before the text of a line.
+const INDENT: usize = 25;
+
+/// One line, with the seconds since the start of the recording.
+fn line(at: Mono, shown: &Shown, style: Style, with_summary: bool) -> Option<String> {
+    let (look, word, text) = match shown {
+        Shown::Mark(text) => (Look::Accent, "mark", style.paint(Look::Accent, &style.wrap(text, INDENT))),
+        Shown::Output(Output::Transition(transition)) => {
+            (Look::Dim, entity(transition), transition_text(transition, style))
+        }
+        Shown::Output(Output::Incident(event)) => {
+            (incident_look(event), event.stage.token(), incident_text(event, style, with_summary))
+        }
+        Shown::Output(Output::Ask(_) | Output::Beat(_)) => return None,
+    };
+    let seconds = format!("{:>9.3} s", at.0.as_secs_f64());
+    Some(format!("{}  {} {text}", style.paint(Look::Dim, &seconds), style.pad(look, word, 11)))
+}
+
+fn entity(transition: &Transition) -> &'static str {
+    match transition.change {
+        Change::ServerLink { .. } => "server link",
+        Change::Link { .. } => "gateway",
+        Change::Server { .. } => "server",
+        Change::Cluster { .. } => "cluster",
+        Change::Vantage { .. } => "vantage",
+    }
+}
+
+fn transition_text(transition: &Transition, style: Style) -> String {
+    let text = style.wrap(&text::change(&transition.change), INDENT);
+    match transition.change {
+        Change::ServerLink { .. } | Change::Vantage { .. } => style.paint(Look::Dim, &text),
+        Change::Link { .. } | Change::Server { .. } | Change::Cluster { .. } => text,
+    }
+}
+
+fn incident_look(event: &IncidentEvent) -> Look {
+    match (event.stage, event.incident.severity) {
+        (Stage::Resolved, _) => Look::Good,
+        (Stage::Opened | Stage::Updated, Severity::Critical) => Look::Bad,
+        (Stage::Opened | Stage::Updated, Severity::Warning | Severity::Info) => Look::Doubtful,
+    }
+}
+
+fn incident_text(event: &IncidentEvent, style: Style, with_summary: bool) -> String {
+    let incident = &event.incident;
+    let title = format!("[{}] {}", incident.severity, text::title(incident));
+    let title = style.paint(incident_look(event), &style.wrap(&title, INDENT));
+    if !with_summary || event.stage != Stage::Opened {
+        return title;
+    }
+    let indent = " ".repeat(INDENT);
+    format!("{title}\n{indent}{}", style.wrap(&text::summary(incident), INDENT))
+}
+
+/// What a replay showed, counted.
+#[derive(Debug, Default)]
+struct Tally {
+    transitions: u64,
+    opened: BTreeMap<&'static str, BTreeSet<IncidentId>>,
+    resolved: BTreeSet<IncidentId>,
+}
+
+impl Tally {
+    fn count(&mut self, shown: &Shown) {
+        match shown {
+            Shown::Output(Output::Transition(_)) => self.transitions += 1,
+            Shown::Output(Output::Incident(event)) => {
+                let id = event.incident.id.clone();
+                match event.stage {
+                    Stage::Opened => {
+                        self.opened.entry(event.incident.kind.token()).or_default().insert(id);
+                    }
+                    Stage::Updated => {}
+                    Stage::Resolved => {
+                        self.resolved.insert(id);
+                    }
+                }
+            }
+            Shown::Output(Output::Ask(_) | Output::Beat(_)) | Shown::Mark(_) => {}
+        }
+    }
+
+    fn render(&self, replayed: &Replayed, style: Style) -> String {
+        let kinds: Vec<String> =
+            self.opened.iter().map(|(kind, ids)| format!("{} {kind}", ids.len())).collect();
+        let opened = self.opened.values().map(BTreeSet::len).sum::<usize>();
+        let incidents = match opened {
+            0 => "no incident".to_owned(),
+            1 => format!("1 incident ({})", kinds.join(", ")),
+            _ => format!("{opened} incidents ({})", kinds.join(", ")),
+        };
+        let transitions = match self.transitions {
+            0 => String::new(),
+            count => format!("{count} state changes, "),
+        };
+        let snapshot = &replayed.snapshot;
+        let servers: usize = snapshot.clusters.iter().map(|cluster| cluster.servers.len()).sum();
+        let undecodable = match replayed.undecodable {
+            0 => String::new(),
+            count => format!("; {count} messages could not be decoded"),
+        };
+        format!(
+            "\n{} {transitions}{incidents}, {} resolved, {} open at the end\n{} lines over {} from {} servers in {} clusters{undecodable}\n",
+            style.paint(Look::Bold, "summary:"),
+            self.resolved.len(),
+            snapshot.incidents.len(),
+            replayed.lines,
+            text::span(replayed.lasted.0),
+            servers,
+            snapshot.clusters.len(),
+        )
+    }
+}
