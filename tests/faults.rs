@@ -231,7 +231,7 @@ fn a_rolling_restart_of_all_nine_pages_nobody_and_its_events_tell_the_story() {
         let alerts: Vec<_> = heard.iter().filter(|message| message.is_alert()).cloned().collect();
         assert!(alerts.is_empty(), "nobody is paged for a rolling restart:\n{}", listing(&alerts));
         for name in &names {
-            let states: Vec<_> = heard
+            let states = heard
                 .iter()
                 .filter(|event| event.body["server"] == **name && event.body["entity"] == "server");
             let states: Vec<_> = states.map(|event| event.body["to"]["state"].as_str().unwrap()).collect();

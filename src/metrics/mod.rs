@@ -183,6 +183,8 @@ metrics! {
         "Survey requests that were sent.";
     surveys_limited: Counter = Counter::default(), "survey_requests_limited",
         "Survey requests that were left out to spare the servers.";
+    requests_dropped: Counter = Counter::default(), "requests_dropped",
+        "Looks the engine asked for that found no room on their way to the connections; it asks again.";
 
     published: Counter = Counter::default(), "published_messages",
         "Alerts and events that were sent to the alert account, each counted once.";

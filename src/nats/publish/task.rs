@@ -252,7 +252,7 @@ impl PublisherTask {
         takes
     }
 
-    async fn store(&self, which: Which, ticket: Ticket, message: &Message, again: bool) -> Sent {
+    async fn store(&mut self, which: Which, ticket: Ticket, message: &Message, again: bool) -> Sent {
         let copy = PublishMessage::build().headers(message.headers.clone()).payload(message.body.clone());
         match timeout(WRITE_WITHIN, self.context.send_publish(message.subject.clone(), copy)).await {
             Ok(Ok(ack)) => {
@@ -278,7 +278,7 @@ impl PublisherTask {
         self.pending.push(Box::pin(async move { News::Probed(which, answers.await) }));
     }
 
-    async fn tell(&self, message: &Message) -> bool {
+    async fn tell(&mut self, message: &Message) -> bool {
         let (subject, body) = (message.subject.clone(), message.body.clone());
         let send = self.parts.client.publish_with_headers(subject, message.heard_only(), body);
         let told = matches!(timeout(WRITE_WITHIN, send).await, Ok(Ok(())));

@@ -1,0 +1,110 @@
+//! Hands the engine's outputs on: transitions and incidents to the publisher and the log, requests to the connections.
+//!
+//! Nothing here waits. A look that finds no room is left out: the engine looks again. Plans are never lost: the latest one of each
+//! cluster is kept until there is room.
+
+use super::driver::Sink;
+use crate::engine::Output;
+use crate::metrics::Metrics;
+use crate::model::ask::BeatPlan;
+use crate::model::ids::ClusterName;
+use crate::model::incident::{IncidentEvent, Stage};
+use crate::model::states::ServerLinkState;
+use crate::model::time::Now;
+use crate::model::transition::{Change, Transition};
+use crate::nats::heard::Request;
+use crate::nats::publish::{Kind, Message, Publisher};
+use crate::wire::advisory::{Advisories, Advisory};
+use crate::wire::text;
+use async_nats::HeaderMap;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+/// The sink of a daemon.
+#[derive(Debug)]
+pub(super) struct Dispatch {
+    pub(super) requests: mpsc::Sender<Request>,
+    pub(super) publisher: Publisher,
+    pub(super) advisories: Advisories,
+    pub(super) metrics: Arc<Metrics>,
+    /// Plans that have not been handed on yet.
+    pub(super) plans: BTreeMap<ClusterName, BeatPlan>,
+}
+
+impl Sink for Dispatch {
+    fn put(&mut self, output: Output, _: Now) {
+        match output {
+            Output::Transition(transition) => self.transition(&transition),
+            Output::Incident(event) => self.incident(&event),
+            Output::Beat(plan) => {
+                self.plans.insert(plan.cluster.clone(), plan);
+            }
+            Output::Ask(request) => {
+                if let Err(TrySendError::Full(_)) = self.requests.try_send(Request::Ask(request)) {
+                    self.metrics.requests_dropped.bump();
+                }
+            }
+        }
+    }
+
+    fn turned(&mut self) {
+        while let Some((cluster, plan)) = self.plans.pop_first() {
+            if let Err(TrySendError::Full(Request::Beat(plan))) = self.requests.try_send(Request::Beat(plan))
+            {
+                self.plans.insert(cluster, plan);
+                return;
+            }
+        }
+    }
+}
+
+impl Dispatch {
+    fn transition(&self, transition: &Transition) {
+        let what = text::change(&transition.change);
+        if is_doubt(&transition.change) {
+            tracing::debug!(change = what);
+        } else {
+            tracing::info!(change = what);
+        }
+        self.publish(Kind::Event, self.advisories.event(transition));
+    }
+
+    fn incident(&self, event: &IncidentEvent) {
+        let incident = &event.incident;
+        let (id, stage, severity) = (&incident.id, event.stage, incident.severity);
+        let title = text::title(incident);
+        match event.stage {
+            Stage::Opened => tracing::warn!(%id, %stage, %severity, title),
+            Stage::Updated | Stage::Resolved => tracing::info!(%id, %stage, %severity, title),
+        }
+        self.publish(Kind::Alert(incident.id.clone()), self.advisories.alert(event));
+    }
+
+    fn publish(&self, kind: Kind, advisory: Advisory) {
+        let mut headers = HeaderMap::new();
+        for (name, value) in advisory.headers {
+            headers.insert(name, value);
+        }
+        self.publisher.publish(Message::new(
+            kind,
+            &advisory.id,
+            advisory.subject,
+            headers,
+            advisory.body.into(),
+        ));
+    }
+}
+
+/// Doubt comes and goes many times an hour on a busy network: it is published, but not worth a line in the log.
+fn is_doubt(change: &Change) -> bool {
+    match change {
+        Change::ServerLink { from, to, .. } => {
+            [*from, *to].contains(&ServerLinkState::Suspect) && *to != ServerLinkState::Down
+        }
+        Change::Link { .. } | Change::Server { .. } | Change::Cluster { .. } | Change::Vantage { .. } => {
+            false
+        }
+    }
+}
