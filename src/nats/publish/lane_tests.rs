@@ -1,5 +1,5 @@
 use super::*;
-use crate::nats::publish::message::Kind;
+use crate::wire::advisory::Advisory;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -7,16 +7,16 @@ fn lane() -> Lane {
     Lane::new(Bounds { messages: 8, bytes: 10_000 })
 }
 
-fn message(kind: Kind, id: &str) -> Message {
-    Message::new(kind, id, format!("s.{id}"), async_nats::HeaderMap::new(), "body".into())
+fn advisory(id: &str) -> Advisory {
+    Advisory { subject: format!("s.{id}"), id: id.to_owned(), headers: Vec::new(), body: b"body".to_vec() }
 }
 
 fn alert(incident: &str, revision: u32) -> Message {
-    message(Kind::Alert(incident.into()), &format!("{incident}.{revision}"))
+    Message::alert(&incident.into(), advisory(&format!("{incident}.{revision}")))
 }
 
 fn event(id: &str) -> Message {
-    message(Kind::Event, id)
+    Message::event(advisory(id))
 }
 
 fn at(ms: u64) -> Mono {

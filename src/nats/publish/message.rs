@@ -1,12 +1,13 @@
 //! What is handed over to be published.
 
 use crate::model::incident::IncidentId;
+use crate::wire::advisory::Advisory;
 use async_nats::HeaderMap;
 use bytes::Bytes;
 
 /// What a message is about; decides which stream keeps it and what must stay in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A revision of this incident. Revisions of one incident are stored in the order in which they were handed over.
     Alert(IncidentId),
     /// A transition.
@@ -23,12 +24,27 @@ pub struct Message {
 }
 
 impl Message {
-    /// A message with this id, which goes into `Nats-Msg-Id`: what was stored under it is not stored again within the streams'
-    /// duplicate window, and subscribers can tell a repeated copy by it.
+    /// An alert about this incident.
     #[must_use]
-    pub fn new(kind: Kind, id: &str, subject: String, mut headers: HeaderMap, body: Bytes) -> Self {
-        headers.insert(async_nats::header::NATS_MESSAGE_ID, id);
-        Self { kind, subject, headers, body }
+    pub fn alert(incident: &IncidentId, advisory: Advisory) -> Self {
+        Self::new(Kind::Alert(incident.clone()), advisory)
+    }
+
+    /// An event.
+    #[must_use]
+    pub fn event(advisory: Advisory) -> Self {
+        Self::new(Kind::Event, advisory)
+    }
+
+    /// The advisory's id goes into `Nats-Msg-Id`: what was stored under it is not stored again within the streams' duplicate window,
+    /// and subscribers can tell a repeated copy by it.
+    fn new(kind: Kind, advisory: Advisory) -> Self {
+        let mut headers = HeaderMap::new();
+        for (name, value) in &advisory.headers {
+            headers.insert(*name, value.as_str());
+        }
+        headers.insert(async_nats::header::NATS_MESSAGE_ID, advisory.id.as_str());
+        Self { kind, subject: advisory.subject, headers, body: advisory.body.into() }
     }
 
     pub(super) fn incident(&self) -> Option<&IncidentId> {
@@ -45,6 +61,7 @@ impl Message {
         headers
     }
 
+    /// Bytes it takes, roughly.
     pub(super) fn size(&self) -> usize {
         self.subject.len() + self.body.len()
     }

@@ -10,13 +10,14 @@ mod lane;
 mod message;
 mod task;
 
-pub use message::{Kind, Message};
+pub use message::Message;
 pub use task::PublisherTask;
 
 use crate::clock::Clock;
 use crate::config::settings::AlertsSettings;
 use crate::metrics::Metrics;
 use async_nats::Client;
+use message::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;

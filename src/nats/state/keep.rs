@@ -1,0 +1,153 @@
+//! The task that reads the state back and then keeps it up to date.
+//!
+//! It writes nothing before it has read what a former life left, and hands that on. Writing is best effort: the newest snapshot wins,
+//! older ones are skipped. Safe to stop at any time; when told to, it writes once more.
+
+use super::bucket::{Bucket, PutError};
+use super::plan::{Stored, render};
+use super::read::read_memory;
+use crate::clock::Clock;
+use crate::metrics::Metrics;
+use crate::model::incident::Memory;
+use crate::model::snapshot::Snapshot;
+use crate::nats::backoff::Backoff;
+use crate::nats::jetstream::{JetStreamError, chain};
+use async_nats::Client;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+
+/// Shortest time between two rounds of writing.
+const PACE: Duration = Duration::from_secs(1);
+/// Longest time between two looks at whether there is something to write.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How long the last round may take at the end.
+const LAST_ROUND: Duration = Duration::from_secs(2);
+
+/// The task that keeps the state.
+#[derive(Debug)]
+pub struct StateKeeper {
+    /// The connection to the alert account.
+    pub client: Client,
+    /// The key-value bucket.
+    pub bucket: String,
+    /// Gets what a former life left, once it could be read; then the sender is dropped.
+    pub memory: mpsc::Sender<Memory>,
+    /// All current truth; `None` until there is any.
+    pub snapshots: watch::Receiver<Option<Snapshot>>,
+    /// Counts writes and failures.
+    pub metrics: Arc<Metrics>,
+    /// Times writes.
+    pub clock: Clock,
+}
+
+impl StateKeeper {
+    /// Runs until `shutdown`, or until nobody makes snapshots any more.
+    pub async fn run(self, shutdown: CancellationToken) {
+        let Some(memory) = shutdown.run_until_cancelled(self.restore()).await else { return };
+        let mut writer = Writer {
+            bucket: Bucket::new(&self.client, &self.bucket),
+            stored: Stored::new(&memory, self.clock.mono()),
+            metrics: self.metrics,
+            clock: self.clock,
+            not_before: self.clock.now().wall,
+            failing: false,
+        };
+        // Full or closed: whoever wants the memory has it already, or wants it no more.
+        let _ = self.memory.send(memory).await;
+        drop(self.memory);
+        let mut snapshots = self.snapshots;
+        shutdown.run_until_cancelled(writer.follow(&mut snapshots)).await;
+        if timeout(LAST_ROUND, writer.round(&snapshots)).await.is_err() {
+            tracing::warn!("the last state could not be stored in time");
+        }
+    }
+
+    /// Reads until it succeeds: without what was open before, incidents would be told of twice.
+    async fn restore(&self) -> Memory {
+        let mut backoff = Backoff::default();
+        let mut said = String::new();
+        loop {
+            match read_memory(&self.client, &self.bucket).await {
+                Ok(memory) => {
+                    let (links, incidents) = (memory.links.len(), memory.incidents.len());
+                    tracing::info!(bucket = self.bucket, links, incidents, "state read back");
+                    return memory;
+                }
+                Err(error) => {
+                    let text = chain(&error);
+                    if text != said {
+                        tracing::info!(error = text, "the state of a former run cannot be read yet, trying again");
+                        said = text;
+                    }
+                }
+            }
+            sleep(backoff.next_pause()).await;
+        }
+    }
+}
+
+struct Writer {
+    bucket: Bucket,
+    stored: Stored,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+    /// Older snapshots do not know yet what was read back.
+    not_before: chrono::DateTime<chrono::Utc>,
+    failing: bool,
+}
+
+impl Writer {
+    async fn follow(&mut self, snapshots: &mut watch::Receiver<Option<Snapshot>>) {
+        let mut backoff = Backoff::default();
+        loop {
+            // Also without news, for the heartbeat and for what failed.
+            if timeout(LOOK_EVERY, snapshots.changed()).await.is_ok_and(|changed| changed.is_err()) {
+                return;
+            }
+            snapshots.mark_unchanged();
+            match self.round(snapshots).await {
+                Ok(()) => backoff = Backoff::default(),
+                Err(error) => self.failed(&error, backoff.next_pause()).await,
+            }
+            sleep(PACE).await;
+        }
+    }
+
+    async fn failed(&mut self, error: &JetStreamError, pause: Duration) {
+        self.metrics.state_write_failures.bump();
+        if !self.failing {
+            tracing::warn!(error = chain(error), "the state cannot be stored, trying again");
+        }
+        self.failing = true;
+        sleep(pause).await;
+    }
+
+    /// Writes what differs from the newest snapshot.
+    async fn round(&mut self, snapshots: &watch::Receiver<Option<Snapshot>>) -> Result<(), JetStreamError> {
+        let newest = snapshots.borrow().clone();
+        let Some(snapshot) = newest.filter(|snapshot| snapshot.at > self.not_before) else { return Ok(()) };
+        for write in self.stored.plan(&snapshot, self.clock.mono()) {
+            let Some((key, value)) = render(&write, &snapshot) else { continue };
+            let written = match value {
+                Some(value) => self.bucket.put(&key, value).await,
+                None => self.bucket.delete(&key).await,
+            };
+            match written {
+                Ok(_revision) => self.metrics.state_writes.bump(),
+                Err(PutError::TooLarge) => {
+                    self.metrics.state_write_failures.bump();
+                    tracing::warn!(key, "the record is larger than the server's max_payload: not stored");
+                }
+                Err(PutError::Failed(error)) => return Err(error),
+            }
+            self.stored.done(write, &snapshot, self.clock.mono());
+        }
+        if std::mem::take(&mut self.failing) {
+            tracing::info!("the state is stored again");
+        }
+        Ok(())
+    }
+}
