@@ -2,9 +2,10 @@
 
 use super::exit::EXIT_CODES;
 use super::term::ColorChoice;
-use super::{config, record, replay, schema};
+use super::{config, incidents, record, replay, run, schema, status, watch};
 use crate::config::Override;
-use clap::{Args, Parser, Subcommand};
+use crate::model::incident::{IncidentKind, Severity};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
 const LONG_ABOUT: &str = "\
@@ -36,6 +37,14 @@ pub(super) struct Cli {
 /// What can be done.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
+    /// Run the daemon: listen, alert, keep the history
+    Run(run::RunArgs),
+    /// Show the mesh: links, clusters, open incidents
+    Status(status::StatusArgs),
+    /// Follow alerts as they are published
+    Watch(watch::WatchArgs),
+    /// Read incidents back: list, show, export
+    Incidents(incidents::IncidentsArgs),
     /// Record raw traffic of a supercluster to a file
     Record(record::RecordArgs),
     /// Run a recording through the same decoder and engine; needs no server
@@ -88,6 +97,50 @@ pub(super) struct SetArgs {
     /// Any setting, repeatable: --set detect.beat_period=500ms
     #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value, help_heading = "Settings")]
     pub(super) set: Vec<(String, String)>,
+}
+
+/// A severity, as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum SeverityArg {
+    Info,
+    Warning,
+    Critical,
+}
+
+impl From<SeverityArg> for Severity {
+    fn from(arg: SeverityArg) -> Self {
+        match arg {
+            SeverityArg::Info => Self::Info,
+            SeverityArg::Warning => Self::Warning,
+            SeverityArg::Critical => Self::Critical,
+        }
+    }
+}
+
+/// A kind of incident, as an argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum KindArg {
+    VantageLost,
+    ClusterOffline,
+    ClusterIsolated,
+    GatewayDown,
+    GatewayDegraded,
+    ServerLost,
+}
+
+impl From<KindArg> for IncidentKind {
+    fn from(arg: KindArg) -> Self {
+        match arg {
+            KindArg::VantageLost => Self::VantageLost,
+            KindArg::ClusterOffline => Self::ClusterOffline,
+            KindArg::ClusterIsolated => Self::ClusterIsolated,
+            KindArg::GatewayDown => Self::GatewayDown,
+            KindArg::GatewayDegraded => Self::GatewayDegraded,
+            KindArg::ServerLost => Self::ServerLost,
+        }
+    }
 }
 
 /// The short form of the most used connection settings.

@@ -7,13 +7,21 @@ mod args;
 mod exit;
 mod load;
 mod logging;
+mod reach;
+#[cfg(test)]
+mod samples;
+mod show;
 mod signals;
 mod term;
 
 mod config;
+mod incidents;
 mod record;
 mod replay;
+mod run;
 mod schema;
+mod status;
+mod watch;
 
 pub use exit::Exit;
 
@@ -33,7 +41,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Ok.into() };
         }
     };
-    match run(cli) {
+    match perform(cli) {
         Ok(exit) => exit.into(),
         Err(failure) if failure.is_broken_pipe() => Exit::Ok.into(),
         Err(failure) => {
@@ -43,9 +51,13 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn run(cli: Cli) -> Result<Exit, Failure> {
+fn perform(cli: Cli) -> Result<Exit, Failure> {
     let Cli { global, verb } = cli;
     match verb {
+        Verb::Run(args) => block_on(run::run(&global, args)),
+        Verb::Status(args) => block_on(status::run(&global, args)),
+        Verb::Watch(args) => block_on(watch::run(&global, args)),
+        Verb::Incidents(args) => block_on(incidents::run(&global, args)),
         Verb::Record(args) => block_on(record::run(&global, args)),
         Verb::Replay(args) => replay::run(&global, &args),
         Verb::Config(args) => config::run(&global, &args),

@@ -3,12 +3,13 @@
 use super::args::{Global, SetArgs};
 use super::exit::{Exit, Failure};
 use super::load;
+use super::show;
 use super::term::{Look, Style, tell};
 use crate::daemon::replay::{Replayed, Shown, replay};
 use crate::engine::{Output, Policy};
-use crate::model::incident::{IncidentEvent, IncidentId, Severity, Stage};
+use crate::model::incident::{IncidentId, Stage};
 use crate::model::time::{Mono, Now};
-use crate::model::transition::{Change, Transition};
+use crate::model::transition::Change;
 use crate::wire::advisory::Advisories;
 use crate::wire::capture::{CaptureError, Reader};
 use crate::wire::lines::Lines;
@@ -35,7 +36,7 @@ const INSTANCE: &str = "replay";
 pub(super) struct ReplayArgs {
     /// The recording, uncompressed; - is the standard input
     file: PathBuf,
-    /// Incidents only, no state changes
+    /// Incidents only, with their summaries, and no state changes
     #[arg(long)]
     incidents: bool,
     #[command(flatten)]
@@ -166,60 +167,36 @@ impl Show for TextShow<'_> {
     }
 }
 
-/// Spaces before the text of a line.
-const INDENT: usize = 25;
+/// Spaces before the word that tells what happened, and before the text after it.
+const WORD_AT: usize = 13;
+const TEXT_AT: usize = WORD_AT + show::WORD + 1;
 
-/// One line, with the seconds since the start of the recording.
-fn line(at: Mono, shown: &Shown, style: Style, with_summary: bool) -> Option<String> {
-    let (look, word, text) = match shown {
-        Shown::Mark(text) => (Look::Accent, "mark", style.paint(Look::Accent, &style.wrap(text, INDENT))),
+/// One line, with the seconds since the start of the recording. Incidents come with their summary when nothing else is shown.
+fn line(at: Mono, shown: &Shown, style: Style, incidents_only: bool) -> Option<String> {
+    let text = match shown {
+        Shown::Mark(text) => labelled(Look::Accent, "mark", &style.wrap(text, TEXT_AT), style),
         Shown::Output(Output::Transition(transition)) => {
-            (Look::Dim, entity(transition), transition_text(transition, style))
+            let text = style.wrap(&text::change(&transition.change), TEXT_AT);
+            labelled(change_look(&transition.change), "event", &text, style)
         }
-        Shown::Output(Output::Incident(event)) => {
-            (incident_look(event), event.stage.token(), incident_text(event, style, with_summary))
-        }
+        Shown::Output(Output::Incident(event)) if incidents_only => show::step(event, WORD_AT, style),
+        Shown::Output(Output::Incident(event)) => show::step_line(event, WORD_AT, style),
         Shown::Output(Output::Ask(_) | Output::Beat(_)) => return None,
     };
     let seconds = format!("{:>9.3} s", at.0.as_secs_f64());
-    Some(format!("{}  {} {text}", style.paint(Look::Dim, &seconds), style.pad(look, word, 11)))
+    Some(format!("{}  {text}", style.paint(Look::Dim, &seconds)))
 }
 
-fn entity(transition: &Transition) -> &'static str {
-    match transition.change {
-        Change::ServerLink { .. } => "server link",
-        Change::Link { .. } => "gateway",
-        Change::Server { .. } => "server",
-        Change::Cluster { .. } => "cluster",
-        Change::Vantage { .. } => "vantage",
-    }
+fn labelled(look: Look, word: &str, text: &str, style: Style) -> String {
+    format!("{} {}", style.pad(look, word, show::WORD), style.paint(look, text))
 }
 
-fn transition_text(transition: &Transition, style: Style) -> String {
-    let text = style.wrap(&text::change(&transition.change), INDENT);
-    match transition.change {
-        Change::ServerLink { .. } | Change::Vantage { .. } => style.paint(Look::Dim, &text),
-        Change::Link { .. } | Change::Server { .. } | Change::Cluster { .. } => text,
+/// What is only a part of something bigger steps back.
+const fn change_look(change: &Change) -> Look {
+    match change {
+        Change::ServerLink { .. } | Change::Vantage { .. } => Look::Dim,
+        Change::Link { .. } | Change::Server { .. } | Change::Cluster { .. } => Look::Plain,
     }
-}
-
-fn incident_look(event: &IncidentEvent) -> Look {
-    match (event.stage, event.incident.severity) {
-        (Stage::Resolved, _) => Look::Good,
-        (Stage::Opened | Stage::Updated, Severity::Critical) => Look::Bad,
-        (Stage::Opened | Stage::Updated, Severity::Warning | Severity::Info) => Look::Doubtful,
-    }
-}
-
-fn incident_text(event: &IncidentEvent, style: Style, with_summary: bool) -> String {
-    let incident = &event.incident;
-    let title = format!("[{}] {}", incident.severity, text::title(incident));
-    let title = style.paint(incident_look(event), &style.wrap(&title, INDENT));
-    if !with_summary || event.stage != Stage::Opened {
-        return title;
-    }
-    let indent = " ".repeat(INDENT);
-    format!("{title}\n{indent}{}", style.wrap(&text::summary(incident), INDENT))
 }
 
 /// What a replay showed, counted.

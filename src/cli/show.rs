@@ -37,17 +37,24 @@ pub(super) fn headline(incident: &Incident) -> String {
     title.strip_prefix("resolved: ").map(str::to_owned).unwrap_or(title)
 }
 
-/// A step of an incident: word, headline, and at its opening the summary below. `indent` is where the word begins.
+/// A step of an incident: word and headline, and at its opening the summary below. `indent` is where the word begins.
 pub(super) fn step(event: &IncidentEvent, indent: usize, style: Style) -> String {
+    let line = step_line(event, indent, style);
+    match event.stage {
+        Stage::Updated | Stage::Resolved => line,
+        Stage::Opened => {
+            let at = indent + WORD + 1;
+            format!("{line}\n{}{}", " ".repeat(at), style.wrap(&text::summary(&event.incident), at))
+        }
+    }
+}
+
+/// A step of an incident: word and headline.
+pub(super) fn step_line(event: &IncidentEvent, indent: usize, style: Style) -> String {
     let (stage, incident) = (event.stage, &event.incident);
     let look = step_look(stage, incident.severity);
     let word = style.pad(look, &step_word(stage, incident.severity), WORD);
-    let at = indent + WORD + 1;
-    let line = format!("{word} {}", style.paint(look, &style.wrap(&headline(incident), at)));
-    if stage != Stage::Opened {
-        return line;
-    }
-    format!("{line}\n{}{}", " ".repeat(at), style.wrap(&text::summary(incident), at))
+    format!("{word} {}", style.paint(look, &style.wrap(&headline(incident), indent + WORD + 1)))
 }
 
 /// Room for the word that tells what happened.

@@ -13,10 +13,9 @@ use crate::model::states::ServerLinkState;
 use crate::model::time::Now;
 use crate::model::transition::{Change, Transition};
 use crate::nats::heard::Request;
-use crate::nats::publish::{Kind, Message, Publisher};
-use crate::wire::advisory::{Advisories, Advisory};
+use crate::nats::publish::{Message, Publisher};
+use crate::wire::advisory::Advisories;
 use crate::wire::text;
-use async_nats::HeaderMap;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -68,7 +67,7 @@ impl Dispatch {
         } else {
             tracing::info!(change = what);
         }
-        self.publish(Kind::Event, self.advisories.event(transition));
+        self.publisher.publish(Message::event(self.advisories.event(transition)));
     }
 
     fn incident(&self, event: &IncidentEvent) {
@@ -79,21 +78,7 @@ impl Dispatch {
             Stage::Opened => tracing::warn!(%id, %stage, %severity, title),
             Stage::Updated | Stage::Resolved => tracing::info!(%id, %stage, %severity, title),
         }
-        self.publish(Kind::Alert(incident.id.clone()), self.advisories.alert(event));
-    }
-
-    fn publish(&self, kind: Kind, advisory: Advisory) {
-        let mut headers = HeaderMap::new();
-        for (name, value) in advisory.headers {
-            headers.insert(name, value);
-        }
-        self.publisher.publish(Message::new(
-            kind,
-            &advisory.id,
-            advisory.subject,
-            headers,
-            advisory.body.into(),
-        ));
+        self.publisher.publish(Message::alert(&incident.id, self.advisories.alert(event)));
     }
 }
 

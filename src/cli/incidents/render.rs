@@ -1,6 +1,6 @@
 //! Incidents as a person reads them: a table of many, the story of one.
 
-use crate::cli::show::{headline, moment, severity_look, short_moment, step_look};
+use crate::cli::show::{counted, headline, moment, severity_look, short_moment, step_look};
 use crate::cli::term::{Look, Style, trimmed};
 use crate::model::evidence::Evidence;
 use crate::model::incident::{Incident, IncidentEvent, Stage};
@@ -46,26 +46,33 @@ pub(super) fn story(revisions: &[IncidentEvent], now: DateTime<Utc>, style: Styl
     let mut text = head(last, now, style);
     text.push_str(&section("Timeline", &timeline(revisions, style), style));
     text.push_str(&section("Evidence", &evidence(last, style), style));
+    // What the servers said matters as long as it contradicts what is known; at the end it is over.
+    let opening = revisions.first().map_or(last, |first| &first.incident);
     let said = [
-        ("Servers", text::server_view(&last.server_view)),
+        ("Servers", text::server_view(if last.resolved.is_some() { &opening.server_view } else { &last.server_view })),
         ("Impact", text::impact(&last.impact)),
         ("Cause", text::cause(last.cause)),
     ];
     let facts = said.iter().filter(|(_, said)| !said.is_empty());
     let facts: String =
         facts.map(|(title, said)| format!("  {title:<9}{}\n", style.wrap(said, 11))).collect();
-    text.push_str(&section("What is known", &facts, style));
+    let title = if last.resolved.is_some() { "What was known when it opened" } else { "What is known" };
+    text.push_str(&section(title, &facts, style));
     if last.resolved.is_none() {
         let steps = text::remedy(last);
         let steps = steps.iter().enumerate();
-        let steps: String = steps.map(|(n, step)| format!("  {}. {}\n", n + 1, style.wrap(step, 5))).collect();
+        let steps: String =
+            steps.map(|(n, step)| format!("  {}. {}\n", n + 1, style.wrap(step, 5))).collect();
         text.push_str(&section("What to do", &steps, style));
     }
     text
 }
 
 fn head(incident: &Incident, now: DateTime<Utc>, style: Style) -> String {
-    let look = step_look(if incident.resolved.is_some() { Stage::Resolved } else { Stage::Opened }, incident.severity);
+    let look = step_look(
+        if incident.resolved.is_some() { Stage::Resolved } else { Stage::Opened },
+        incident.severity,
+    );
     let state = match (&incident.merged_into, incident.resolved) {
         (Some(other), _) => format!("taken in by {other}"),
         (None, Some(at)) => format!("resolved {}", moment(at)),
@@ -89,10 +96,9 @@ fn timeline(revisions: &[IncidentEvent], style: Style) -> String {
     let mut text = format!("{} began     {}\n", offset(TimeDelta::zero()), moment(began));
     for IncidentEvent { stage, incident } in revisions {
         let look = step_look(*stage, incident.severity);
-        let cut = incident.scope.server_links.len();
-        let detail = match (stage, cut) {
-            (Stage::Opened | Stage::Updated, 1..) => format!("{} [{cut} server links cut]", headline(incident)),
-            (Stage::Opened | Stage::Updated, 0) | (Stage::Resolved, _) => headline(incident),
+        let detail = match stage {
+            Stage::Opened | Stage::Updated => format!("{}{}", headline(incident), extent(incident)),
+            Stage::Resolved => headline(incident),
         };
         text.push_str(&format!(
             "{} {} {}\n",
@@ -102,6 +108,16 @@ fn timeline(revisions: &[IncidentEvent], style: Style) -> String {
         ));
     }
     text
+}
+
+/// How much is cut, and how much of that the servers know.
+fn extent(incident: &Incident) -> String {
+    let (cut, listed) = (incident.scope.server_links.len(), incident.server_view.still_listed.len());
+    match (cut, listed) {
+        (0, _) => String::new(),
+        (_, 0) => format!(" [{} cut, their servers know]", counted(cut, "server link")),
+        (_, _) => format!(" [{} cut, {listed} still listed as up]", counted(cut, "server link")),
+    }
 }
 
 /// Where texts of the timeline and the evidence begin.

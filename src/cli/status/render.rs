@@ -58,7 +58,8 @@ fn matrix(snapshot: &Snapshot, style: Style) -> String {
     let mut table = style.table(&header);
     for from in &names {
         let cells = names.iter().map(|to| {
-            let link = snapshot.links.iter().find(|status| status.link.from == *from && status.link.to == *to);
+            let link =
+                snapshot.links.iter().find(|status| status.link.from == *from && status.link.to == *to);
             match link {
                 _ if from == to => Look::Dim.cell("-"),
                 Some(link) => cell(link),
@@ -165,7 +166,8 @@ fn open(snapshot: &Snapshot, now: DateTime<Utc>, style: Style) -> String {
     if snapshot.incidents.is_empty() {
         return format!("{}\n", style.paint(Look::Good, "no open incident"));
     }
-    let mut lines = format!("{}\n", style.paint(Look::Bold, &counted(snapshot.incidents.len(), "open incident")));
+    let mut lines =
+        format!("{}\n", style.paint(Look::Bold, &counted(snapshot.incidents.len(), "open incident")));
     for incident in &snapshot.incidents {
         let look = severity_look(incident.severity);
         let word = style.pad(look, &incident.severity.token().to_uppercase(), 9);
