@@ -23,6 +23,7 @@ use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::Tap;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
+use crate::nats::state::StateKeeper;
 use crate::wire::advisory::{Advisories, PrefixError};
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
@@ -105,7 +106,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
-        let parts = PublisherParts { client, missing, metrics: Arc::clone(&metrics), clock };
+        let parts = PublisherParts { client: client.clone(), missing, metrics: Arc::clone(&metrics), clock };
         let (publisher, publishing) = publisher(parts, &settings.alerts);
         tasks.spawn(publishing.run());
 
@@ -121,7 +122,16 @@ impl Daemon {
         };
         let fleet = Fleet::start(&settings, wiring).await?;
         let (current, snapshot) = watch::channel(None);
-        let (_memories, memory) = mpsc::channel(1);
+        let (memories, memory) = mpsc::channel(1);
+        let keeper = StateKeeper {
+            client,
+            bucket: settings.alerts.bucket.clone(),
+            memory: memories,
+            snapshots: snapshot.clone(),
+            metrics: Arc::clone(&metrics),
+            clock,
+        };
+        tasks.spawn(keeper.run(shutdown.child_token()));
         let wires = Wires { clock, heard, memory, snapshot: current };
         let sink = Dispatch {
             requests,
@@ -201,10 +211,10 @@ async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {
             }
             ConnectionEvent::SlowConsumer(_) => {}
             ConnectionEvent::AttemptFailed(error) => {
-                tracing::warn!(error, "no connection to the alert account")
+                tracing::warn!(error, "no connection to the alert account");
             }
             ConnectionEvent::ServerError(error) => {
-                tracing::warn!(error, "the alert account's server reports an error")
+                tracing::warn!(error, "the alert account's server reports an error");
             }
         }
     }

@@ -8,7 +8,7 @@ use super::turn::Turn;
 use super::world::World;
 use super::{Output, Why};
 use crate::model::evidence::Evidence;
-use crate::model::ids::{ServerKey, ServerLink};
+use crate::model::ids::{ClusterName, ServerKey, ServerLink};
 use crate::model::incident::{
     Impact, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
 };
@@ -87,12 +87,16 @@ impl Book {
     pub(super) fn step(&mut self, turn: &mut Turn<'_>) {
         let found = findings(turn.world, turn.now);
         let mut owners: Vec<Option<usize>> = vec![None; self.open.len()];
-        let mut unmatched = Vec::new();
-        for (at, finding) in found.iter().enumerate() {
-            match self.owner(finding, &owners) {
-                Some(entry) => owners[entry] = Some(at),
-                None => unmatched.push(at),
-            }
+        let mut unmatched: Vec<usize> = (0..found.len()).collect();
+        // The same subject first, for all of them: what merely touches an incident must not take it from the cause it is about.
+        for matches in [same_subject, same_things] {
+            unmatched.retain(|&at| {
+                let free = |entry: &usize| {
+                    owners[*entry].is_none() && matches(&self.open[*entry].incident, &found[at])
+                };
+                let owner = (0..self.open.len()).find(free);
+                owner.inspect(|&entry| owners[entry] = Some(at)).is_none()
+            });
         }
         self.merge(turn, &found, &owners);
         for (entry, owner) in self.open.iter_mut().zip(&owners) {
@@ -109,6 +113,10 @@ impl Book {
     fn open_lasting<'f>(&mut self, turn: &mut Turn<'_>, unmatched: impl Iterator<Item = &'f Finding>) {
         let before = std::mem::take(&mut self.waiting);
         for finding in unmatched {
+            // What is left of something bigger belongs to it until that has resolved or shrunk for good.
+            if self.open.iter().any(|entry| covers(&entry.incident, finding)) {
+                continue;
+            }
             let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
             if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
                 self.open.push(Entry::open(turn, finding));
@@ -116,21 +124,6 @@ impl Book {
                 self.waiting.insert(finding.subject.clone(), since);
             }
         }
-    }
-
-    /// The open incident that a finding continues: about the same subject, else the oldest that touches the same things.
-    fn owner(&self, finding: &Finding, owners: &[Option<usize>]) -> Option<usize> {
-        let free = |at: &usize| owners[*at].is_none();
-        let same = |at: &usize| {
-            let incident = &self.open[*at].incident;
-            incident.subject == finding.subject
-                && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
-        };
-        let all = 0..self.open.len();
-        all.clone()
-            .filter(free)
-            .find(same)
-            .or_else(|| all.filter(free).find(|&at| touch(&self.open[at].incident.scope, &finding.scope)))
     }
 
     /// Resolves incidents that a finding owned by another one explains as well.
@@ -305,6 +298,17 @@ fn closed_until(world: &World, scope: &Scope, at: Mono) -> u64 {
     closed.sum()
 }
 
+/// Whether a finding is about what an open incident is about.
+fn same_subject(incident: &Incident, finding: &Finding) -> bool {
+    incident.subject == finding.subject
+        && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
+}
+
+/// Whether a finding touches what an open incident touches, and so may be what has become of it.
+fn same_things(incident: &Incident, finding: &Finding) -> bool {
+    touch(&incident.scope, &finding.scope)
+}
+
 fn touch(a: &Scope, b: &Scope) -> bool {
     fn meet<T: Ord>(a: &[T], b: &[T]) -> bool {
         a.iter().any(|one| b.binary_search(one).is_ok())
@@ -327,6 +331,31 @@ fn contains(whole: &Scope, part: &Scope) -> bool {
         && within(&part.links, &whole.links)
         && within(&part.server_links, &whole.server_links)
         && within(&part.servers, &whole.servers)
+}
+
+/// Whether a finding is a part of what an open incident tells already.
+fn covers(incident: &Incident, part: &Finding) -> bool {
+    contains(&incident.scope, &part.scope) || {
+        let about = |cluster: &ClusterName| match (&incident.kind, &incident.subject) {
+            (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(name)) => {
+                cluster == name
+            }
+            (
+                IncidentKind::ClusterOffline
+                | IncidentKind::ClusterIsolated
+                | IncidentKind::VantageLost
+                | IncidentKind::GatewayDown
+                | IncidentKind::GatewayDegraded
+                | IncidentKind::ServerLost,
+                Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
+            ) => false,
+        };
+        let scope = &part.scope;
+        scope.clusters.iter().all(about)
+            && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
+            && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
+            && scope.servers.iter().all(|server| about(&server.cluster))
+    }
 }
 
 /// Whether everything that an incident touches is known to be good; not knowing is not good.

@@ -91,14 +91,25 @@ impl Turn<'_> {
         let listeners: Vec<ClusterIx> =
             (0..self.world.clusters.len()).filter(|&at| at != ix && self.world.sound(at)).collect();
         let connected = self.world.clusters[ix].vantage.as_ref().is_some_and(|vantage| vantage.connected);
-        if listeners.is_empty() || (connected && self.vantage_state(ix) != Some(VantageState::Impaired)) {
+        if connected && self.vantage_state(ix) != Some(VantageState::Impaired) {
             return Word::Pending;
+        }
+        if listeners.is_empty() {
+            return self.word_of_nobody();
         }
         if self.world.clusters[ix].rounds.begun() {
             self.word_by_beats(ix, &listeners)
         } else {
             self.word_by_reports(ix, &listeners)
         }
+    }
+
+    /// We are blind everywhere. Once that is more than a connection made anew, nothing is known any more.
+    fn word_of_nobody(&mut self) -> Word {
+        let vantages = self.world.clusters.iter().filter_map(|cluster| cluster.vantage.as_ref());
+        let blind_since = vantages.map(|vantage| vantage.held.since.mono).max();
+        let lasted = blind_since.is_some_and(|since| self.lasted(since, self.policy.settle, Why::JoinGrace));
+        if lasted { Word::Unheard } else { Word::Pending }
     }
 
     fn vantage_state(&self, ix: ClusterIx) -> Option<VantageState> {
@@ -228,7 +239,8 @@ impl Turn<'_> {
         for other in (0..self.world.clusters.len()).filter(|&other| other != ix) {
             let (out, back) =
                 (self.world.clusters[ix].links.get(&other), self.world.clusters[other].links.get(&ix));
-            let states = [out, back].map(|link| link.map_or(LinkState::Unknown, |link| link.held.state));
+            // A direction that nobody expects is as good as retired; one that is not known yet is not known to be cut.
+            let states = [out, back].map(|link| link.map_or(LinkState::Retired, |link| link.held.state));
             any_cut |=
                 states.iter().any(|state| matches!(state, LinkState::Down | LinkState::Degraded { .. }));
             if !self.any_present(other)
@@ -237,9 +249,7 @@ impl Turn<'_> {
                 continue;
             }
             others += 1;
-            let dead = |state: &LinkState| {
-                matches!(state, LinkState::Down | LinkState::Unknown | LinkState::Retired)
-            };
+            let dead = |state: &LinkState| matches!(state, LinkState::Down | LinkState::Retired);
             cut += usize::from(states.iter().all(dead));
         }
         match () {

@@ -44,6 +44,7 @@ pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
     finder.vantages_lost();
     finder.clusters_isolated();
     finder.servers_lost();
+    finder.one_server_behind_all();
     finder.pairs_down();
     finder.servers_cut_off();
     finder.pairs_degraded();
@@ -227,8 +228,37 @@ impl Finder<'_> {
         }
     }
 
+    /// A server that takes part in every cut of its cluster, with several remote clusters, is the cause also where remote servers
+    /// happen to be cut off all together, because the links of all of them end at it.
+    fn one_server_behind_all(&mut self) {
+        for (ix, _) in self.suspects() {
+            let cluster = self.world.servers[ix].cluster;
+            let peers = self.world.clusters[cluster].servers.iter();
+            let alone = peers.filter(|&&peer| self.world.servers[peer].present()).count() < 2;
+            let touches =
+                |&&(server, to): &&Cut| to == cluster || self.world.servers[server].cluster == cluster;
+            if alone || !self.cuts.iter().filter(touches).all(|cut| takes_part(self.world, ix, cut)) {
+                continue;
+            }
+            let cuts = self.take(|world, cut| takes_part(world, ix, cut));
+            if !cuts.is_empty() {
+                self.degraded(Subject::Server(self.world.servers[ix].key.clone()), &cuts);
+            }
+        }
+    }
+
     /// A server that takes part in cuts with several remote clusters is what those cuts have in common.
     fn servers_cut_off(&mut self) {
+        for (ix, _) in self.suspects() {
+            let cuts = self.take(|world, cut| takes_part(world, ix, cut));
+            if !cuts.is_empty() {
+                self.degraded(Subject::Server(self.world.servers[ix].key.clone()), &cuts);
+            }
+        }
+    }
+
+    /// Servers that take part in cuts with several remote clusters, those with most clusters first.
+    fn suspects(&self) -> Vec<(ServerIx, BTreeSet<ClusterIx>)> {
         let mut remotes: BTreeMap<ServerIx, BTreeSet<ClusterIx>> = BTreeMap::new();
         for &(server, to) in &self.cuts {
             remotes.entry(server).or_default().insert(to);
@@ -240,14 +270,7 @@ impl Finder<'_> {
         suspects.sort_by(|a, b| {
             (b.1.len(), &self.world.servers[a.0].key).cmp(&(a.1.len(), &self.world.servers[b.0].key))
         });
-        for (ix, _) in suspects {
-            let cuts = self.take(|world, &(server, to)| server == ix || peer(world, server, to) == Some(ix));
-            if cuts.is_empty() {
-                continue;
-            }
-            let subject = Subject::Server(self.world.servers[ix].key.clone());
-            self.degraded(subject, &cuts);
-        }
+        suspects
     }
 
     fn pairs_degraded(&mut self) {
@@ -315,6 +338,11 @@ impl Finder<'_> {
             (from, to) == (a, b) || (from, to) == (b, a)
         })
     }
+}
+
+/// Whether a cut link begins or ends at this server.
+fn takes_part(world: &World, ix: ServerIx, &(server, to): &Cut) -> bool {
+    server == ix || peer(world, server, to) == Some(ix)
 }
 
 /// The server at which an outbound link ends, as far as known.

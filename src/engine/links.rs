@@ -38,7 +38,7 @@ impl Turn<'_> {
                 continue;
             }
             self.world.ensure_outbound(ix, remote, self.now);
-            if self.by_beats(ix) && self.world.sound(remote) {
+            if self.by_beats(ix) && self.world.sound(remote) && self.watched_by_beats(remote) {
                 self.judge_by_beats(ix, remote);
             } else {
                 self.judge_by_reports(ix, remote);

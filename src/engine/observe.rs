@@ -52,13 +52,13 @@ impl Turn<'_> {
         let Some(round) = self.world.clusters[home].rounds.get(number).copied() else { return false };
         let latency = at.since(round.at);
         let server = &mut self.world.servers[ix];
-        server.heard.mark(number);
         let path = &mut server.paths[vantage];
         let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
         path.last = path.last.max(Some(number));
         if !path.measure(at, latency, allowed, self.policy.beat_period / 2) {
             return false;
         }
+        server.heard.mark(number);
         server.heard_at = Some(at);
         let revived = self.revive(ix, vantage);
         if vantage == home {
@@ -115,9 +115,6 @@ impl Turn<'_> {
             return None;
         }
         reports.made = made.or(reports.made);
-        if let Some(last) = reports.last {
-            reports.interval = at.since(last).max(reports.interval * 3 / 4);
-        }
         reports.last = Some(at);
         self.world.servers[ix].heard_at = Some(at);
         if self.world.servers[ix].held.state == ServerState::Unknown || !self.by_beats(ix) {
@@ -138,8 +135,10 @@ impl Turn<'_> {
                 let says = Says::Restarted { server: self.world.servers[ix].key.clone(), id: who.id.clone() };
                 let evidence = vec![self.evidence(says)];
                 self.retire_outbounds(ix);
-                if self.world.servers[ix].present() {
-                    self.set_server(ix, ServerState::Lost, evidence.clone());
+                match self.world.servers[ix].held.state {
+                    ServerState::Live => self.set_server(ix, ServerState::Lost, evidence.clone()),
+                    ServerState::Leaving => self.set_server(ix, ServerState::Stopped, evidence.clone()),
+                    ServerState::Unknown | ServerState::Stopped | ServerState::Lost => {}
                 }
                 self.set_server(ix, ServerState::Live, evidence);
                 self.look(ix, Survey::Config);
@@ -192,8 +191,9 @@ impl Turn<'_> {
         link.seen = true;
         let since = link.listed.filter(|before| before.up).map_or(at, |before| before.since);
         link.listed = Some(Listed { up: true, since, at, connection });
-        // A report that left before the cut, or on its way when beats had just shown it, denies nothing.
-        if link.held.state == ServerLinkState::Down
+        // A report that left before the cut, or on its way when beats had just shown it, denies nothing; nor does a link made anew.
+        if since <= link.held.since.mono
+            && link.held.state == ServerLinkState::Down
             && link.basis == Basis::Beats
             && at.since(link.held.since.mono) >= self.policy.beat_period
         {

@@ -7,6 +7,10 @@ use crate::model::ask::Through;
 use crate::model::evidence::Says;
 use crate::model::states::{Basis, ServerLinkState, ServerState};
 use crate::model::time::Mono;
+use std::time::Duration;
+
+/// Servers report unasked every 10 s. Answers to surveys come oftener, but say nothing of when the next report is due.
+const STATS_EVERY: Duration = Duration::from_secs(10);
 
 impl Turn<'_> {
     /// Whether this server is watched by beats: it can answer them and its cluster has been asked for some.
@@ -78,7 +82,7 @@ impl Turn<'_> {
         if !self.world.sound(server.cluster) {
             return None;
         }
-        let patience = self.policy.report_silence.max(server.reports.interval * 3);
+        let patience = self.policy.report_silence.max(STATS_EVERY * 3);
         if !self.lasted(last, patience, Why::ReportSilence) {
             return None;
         }

@@ -114,7 +114,7 @@ impl Turn<'_> {
     }
 
     /// Whether the cluster has a present server that is watched by beats.
-    fn watched_by_beats(&self, ix: ClusterIx) -> bool {
+    pub(super) fn watched_by_beats(&self, ix: ClusterIx) -> bool {
         self.world.clusters[ix]
             .servers
             .iter()

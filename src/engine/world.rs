@@ -110,8 +110,6 @@ pub(super) struct Server {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reports {
     pub(super) last: Option<Mono>,
-    /// The longest recent time between two reports; decays.
-    pub(super) interval: Duration,
     /// The server's own time of its newest report.
     pub(super) made: Option<DateTime<Utc>>,
     /// Whether it has told its configuration in this life.

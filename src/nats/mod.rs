@@ -28,9 +28,9 @@ mod notice;
 mod one_life;
 pub mod provision;
 pub mod publish;
+mod reader;
 mod scan;
 pub mod state;
-mod reader;
 mod survey;
 mod vantage;
 

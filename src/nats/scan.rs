@@ -42,7 +42,11 @@ impl From<JetStreamError> for ScanError {
 }
 
 /// Hands every message to `each`, in the order in which they were stored.
-pub(super) async fn scan(context: &Context, what: Scan<'_>, each: impl FnMut(Message)) -> Result<(), ScanError> {
+pub(super) async fn scan(
+    context: &Context,
+    what: Scan<'_>,
+    each: impl FnMut(Message),
+) -> Result<(), ScanError> {
     let stream = what.stream.to_owned();
     let consumer = create(context, what).await?;
     let read = read(context, &consumer, each).await;

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a stage that cannot be set fails its story")]
 
+use async_nats::jetstream::consumer::{AckPolicy, pull};
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::config::Override;
@@ -20,66 +21,77 @@ const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 
 /// One message, as a plain subscriber heard it.
 #[derive(Debug, Clone)]
-pub struct Message {
-    pub at: Mono,
-    pub subject: String,
-    pub body: Value,
+pub(crate) struct Message {
+    pub(crate) at: Mono,
+    pub(crate) subject: String,
+    pub(crate) body: Value,
 }
 
 impl Message {
-    pub fn is_alert(&self) -> bool {
+    pub(crate) fn is_alert(&self) -> bool {
         self.subject.starts_with("gatewatch.alert.")
     }
 
-    pub fn text(&self, key: &str) -> &str {
+    pub(crate) fn text(&self, key: &str) -> &str {
         self.body[key].as_str().unwrap_or("")
     }
 }
 
 /// A supercluster with a daemon beside it and a subscriber.
-pub struct Stage {
-    pub lab: Supercluster,
-    pub daemon: Daemon,
-    pub clock: Clock,
+pub(crate) struct Stage {
+    pub(crate) lab: Supercluster,
+    daemon: Option<Daemon>,
+    pub(crate) clock: Clock,
     subscriber: async_nats::Subscriber,
 }
 
 impl Stage {
     /// Sets the stage; returns when the daemon sees everything healthy.
-    pub async fn set(builder: Builder) -> Self {
+    pub(crate) async fn set(builder: Builder) -> Self {
         let lab = builder.start().await.unwrap();
         lab.ready(WHOLE_WITHIN).await.unwrap();
         let client = lab.servers()[0].app_client().await.unwrap();
         let subscriber = client.subscribe("gatewatch.>").await.unwrap();
         client.flush().await.unwrap();
         let daemon = Daemon::start(settings(&lab)).await.unwrap();
-        let mut stage = Self { lab, daemon, clock: Clock::start(), subscriber };
+        let mut stage = Self { lab, daemon: Some(daemon), clock: Clock::start(), subscriber };
         stage.whole().await;
         stage
     }
 
+    pub(crate) fn daemon(&self) -> &Daemon {
+        self.daemon.as_ref().unwrap()
+    }
+
+    /// Stops the daemon, lets `meanwhile` happen, and starts it anew.
+    pub(crate) async fn restart(&mut self, meanwhile: impl FnOnce(&Supercluster)) {
+        self.daemon.take().unwrap().stop().await.unwrap();
+        meanwhile(&self.lab);
+        self.daemon = Some(Daemon::start(settings(&self.lab)).await.unwrap());
+    }
+
     /// Waits until every cluster is healthy, every link proven by beats, every vantage sound and no incident open.
-    pub async fn whole(&mut self) {
+    pub(crate) async fn whole(&mut self) {
         let clusters = self.lab.clusters().len();
-        let mut snapshots = self.daemon.snapshot();
+        let mut snapshots = self.daemon().snapshot();
         let whole = snapshots
             .wait_for(|snapshot| snapshot.as_ref().is_some_and(|snapshot| is_whole(snapshot, clusters)));
         let waited = tokio::time::timeout(WHOLE_WITHIN, whole).await.map(|found| found.map(|_| ()));
-        assert!(waited.is_ok(), "not whole after {WHOLE_WITHIN:?}: {:#?}", *self.daemon.snapshot().borrow());
+        assert!(
+            waited.is_ok(),
+            "not whole after {WHOLE_WITHIN:?}: {:#?}",
+            *self.daemon().snapshot().borrow()
+        );
     }
 
     /// The next message, or `None` when none came within `limit`.
-    pub async fn next(&mut self, limit: Duration) -> Option<Message> {
+    pub(crate) async fn next(&mut self, limit: Duration) -> Option<Message> {
         let message = tokio::time::timeout(limit, self.subscriber.next()).await.ok()??;
-        Some(Message {
-            at: self.clock.mono(),
-            subject: message.subject.to_string(),
-            body: serde_json::from_slice(&message.payload).expect("a JSON body"),
-        })
+        Some(self.message(&message))
     }
 
     /// Everything heard until `done` holds for a message, that one included; panics when it does not come within `limit`.
-    pub async fn until(&mut self, limit: Duration, done: impl Fn(&Message) -> bool) -> Vec<Message> {
+    pub(crate) async fn until(&mut self, limit: Duration, done: impl Fn(&Message) -> bool) -> Vec<Message> {
         let deadline = self.clock.mono() + limit;
         let mut heard = Vec::new();
         loop {
@@ -96,8 +108,34 @@ impl Stage {
         }
     }
 
+    /// Everything that a stream keeps, oldest first.
+    pub(crate) async fn stored(&self, stream: &str) -> Vec<Message> {
+        let client = self.lab.servers()[0].app_client().await.unwrap();
+        let stream = async_nats::jetstream::new(client).get_stream(stream).await.unwrap();
+        let unacked = pull::Config { ack_policy: AckPolicy::None, ..Default::default() };
+        let consumer = stream.create_consumer(unacked).await.unwrap();
+        let mut left = consumer.cached_info().num_pending;
+        let mut kept = Vec::new();
+        while left > 0 {
+            let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
+            while let Some(message) = batch.next().await {
+                kept.push(self.message(&message.unwrap()));
+                left -= 1;
+            }
+        }
+        kept
+    }
+
+    fn message(&self, message: &async_nats::Message) -> Message {
+        Message {
+            at: self.clock.mono(),
+            subject: message.subject.to_string(),
+            body: serde_json::from_slice(&message.payload).expect("a JSON body"),
+        }
+    }
+
     /// Everything heard for as long as `span`.
-    pub async fn rest_for(&mut self, span: Duration) -> Vec<Message> {
+    pub(crate) async fn rest_for(&mut self, span: Duration) -> Vec<Message> {
         let deadline = self.clock.mono() + span;
         let mut heard = Vec::new();
         while let Some(message) = self.next(deadline.since(self.clock.mono())).await {
@@ -107,7 +145,7 @@ impl Stage {
     }
 
     /// Everything heard until nothing more comes for `silence`.
-    pub async fn rest(&mut self, silence: Duration) -> Vec<Message> {
+    pub(crate) async fn rest(&mut self, silence: Duration) -> Vec<Message> {
         let mut heard = Vec::new();
         while let Some(message) = self.next(silence).await {
             heard.push(message);
@@ -117,7 +155,7 @@ impl Stage {
 }
 
 /// Subjects and titles, one a line, for a failure's message.
-pub fn listing(messages: &[Message]) -> String {
+pub(crate) fn listing(messages: &[Message]) -> String {
     let line = |message: &Message| {
         format!("  {:8.3} s {} {}", message.at.0.as_secs_f64(), message.subject, message.text("title"))
     };
@@ -125,7 +163,7 @@ pub fn listing(messages: &[Message]) -> String {
 }
 
 /// Settings as a user would write them: one URL, and two logins.
-pub fn settings(lab: &Supercluster) -> Settings {
+pub(crate) fn settings(lab: &Supercluster) -> Settings {
     let given = |key: &str, value: &str| Override {
         key: key.to_owned(),
         value: value.to_owned(),

@@ -56,9 +56,9 @@ impl NewsFilter {
             ChangeBody::ServerLink { cluster, remote, .. } | ChangeBody::Link { cluster, remote, .. } => {
                 (cluster, Some(remote))
             }
-            ChangeBody::Server { cluster, .. } | ChangeBody::Cluster { cluster, .. } | ChangeBody::Vantage { cluster, .. } => {
-                (cluster, None)
-            }
+            ChangeBody::Server { cluster, .. }
+            | ChangeBody::Cluster { cluster, .. }
+            | ChangeBody::Vantage { cluster, .. } => (cluster, None),
         };
         any_or(&self.clusters, |wanted| {
             wanted.as_str() == cluster || remote.is_some_and(|remote| wanted.as_str() == remote)

@@ -42,7 +42,11 @@ pub struct Following {
 }
 
 impl Following {
-    pub(super) async fn subscribe(client: &Client, prefix: &str, filter: NewsFilter) -> Result<Self, HistoryError> {
+    pub(super) async fn subscribe(
+        client: &Client,
+        prefix: &str,
+        filter: NewsFilter,
+    ) -> Result<Self, HistoryError> {
         let alerts = format!("{prefix}.alert.");
         let mut subjects = vec![format!("{alerts}>")];
         if !filter.alerts_only {

@@ -33,7 +33,9 @@ pub enum HistoryError {
         stream: String,
     },
     /// No such incident is remembered.
-    #[error("stream {stream} holds no incident {id}; list them with `gatewatch incidents list` (older ones have expired)")]
+    #[error(
+        "stream {stream} holds no incident {id}; list them with `gatewatch incidents list` (older ones have expired)"
+    )]
     NoIncident {
         /// The stream.
         stream: String,
@@ -93,7 +95,8 @@ impl History {
             }
         })
         .await?;
-        let mut found: Vec<Incident> = latest.into_values().filter(|incident| filter.takes(incident)).collect();
+        let mut found: Vec<Incident> =
+            latest.into_values().filter(|incident| filter.takes(incident)).collect();
         found.sort_by(|a, b| b.opened.cmp(&a.opened).then_with(|| b.id.cmp(&a.id)));
         found.truncate(filter.limit.map_or(usize::MAX, std::num::NonZeroUsize::get));
         Ok(found)

@@ -52,9 +52,8 @@ impl Bucket {
     }
 
     async fn publish(&self, key: &str, message: PublishMessage) -> Result<u64, PutError> {
-        let publish = async {
-            self.context.send_publish(format!("{}{key}", self.prefix), message).await?.await
-        };
+        let publish =
+            async { self.context.send_publish(format!("{}{key}", self.prefix), message).await?.await };
         match within(&self.context.client(), publish).await.map_err(PutError::Failed)? {
             Ok(ack) => Ok(ack.sequence),
             Err(error) if error.kind() == PublishErrorKind::MaxPayloadExceeded => Err(PutError::TooLarge),

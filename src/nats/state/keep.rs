@@ -79,7 +79,10 @@ impl StateKeeper {
                 Err(error) => {
                     let text = chain(&error);
                     if text != said {
-                        tracing::info!(error = text, "the state of a former run cannot be read yet, trying again");
+                        tracing::info!(
+                            error = text,
+                            "the state of a former run cannot be read yet, trying again"
+                        );
                         said = text;
                     }
                 }

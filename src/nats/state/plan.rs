@@ -64,7 +64,8 @@ impl Stored {
             .map(|(id, revision)| Write::Incident((*id).clone(), *revision))
             .collect();
         let settled = now.since(self.begun) >= RESTORING;
-        let gone = self.incidents.keys().filter(|id| !open.contains_key(id) && (settled || self.seen.contains(*id)));
+        let gone =
+            self.incidents.keys().filter(|id| !open.contains_key(id) && (settled || self.seen.contains(*id)));
         writes.extend(gone.cloned().map(Write::Forget));
         let links = expected(snapshot);
         if self.links.as_ref() != Some(&links) {

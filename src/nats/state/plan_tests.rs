@@ -40,7 +40,13 @@ fn snapshot(links: &[Link], incidents: Vec<Incident>) -> Snapshot {
         basis: Some(Basis::Beats),
         servers: Vec::new(),
     };
-    Snapshot { at, vantages: Vec::new(), clusters: Vec::new(), links: links.iter().map(status).collect(), incidents }
+    Snapshot {
+        at,
+        vantages: Vec::new(),
+        clusters: Vec::new(),
+        links: links.iter().map(status).collect(),
+        incidents,
+    }
 }
 
 fn empty() -> Stored {

@@ -22,7 +22,9 @@ pub enum StateError {
         bucket: String,
     },
     /// Nothing was ever stored in it.
-    #[error("bucket {bucket} holds no state yet; has `gatewatch run` been started, and can it write there (see its log)?")]
+    #[error(
+        "bucket {bucket} holds no state yet; has `gatewatch run` been started, and can it write there (see its log)?"
+    )]
     Empty {
         /// The bucket.
         bucket: String,

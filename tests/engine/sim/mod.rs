@@ -1,0 +1,292 @@
+//! A supercluster in virtual time, with gatewatch's engine listening to it.
+//!
+//! No threads and no clock: one queue of events, drained in order of time. What servers, gateways and connections do follows what was
+//! measured on real ones; chance (who dials whom, jitter, when a dead connection is noticed) comes from the story's seed.
+
+mod driver;
+mod ears;
+mod gateways;
+mod mail;
+mod rng;
+mod servers;
+mod steps;
+
+pub(crate) use rng::Rng;
+
+use crate::story::{Between, Cut, Sel, Story};
+use chrono::{DateTime, TimeDelta, Utc};
+use driver::Driver;
+use ears::Ears;
+use gatewatch::model::ask::Survey;
+use gatewatch::model::ids::{ClusterName, ServerId};
+use gatewatch::model::incident::IncidentEvent;
+use gatewatch::model::observation::{Disconnect, Fact};
+use gatewatch::model::snapshot::Snapshot;
+use gatewatch::model::transition::Transition;
+use mail::Question;
+use servers::Server;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// How long gatewatch has listened when a story begins, unless the story is about its start. Milliseconds.
+const SETTLED: u64 = 20_000;
+
+/// The whole simulation.
+pub(crate) struct Sim {
+    /// Milliseconds since it began.
+    now: u64,
+    /// When the story begins.
+    start: u64,
+    story: Story,
+    rng: Rng,
+    queue: BinaryHeap<Reverse<Due>>,
+    sequence: u64,
+    clusters: Vec<Cluster>,
+    servers: Vec<Server>,
+    ids: BTreeMap<ServerId, (usize, u32)>,
+    cuts: Vec<(Cut, Between)>,
+    connections: u64,
+    ears: Vec<Ears>,
+    driver: Driver,
+    /// All that happened and all that was told, in order, by milliseconds from the start of the story.
+    pub(crate) told: Vec<(i64, Told)>,
+}
+
+/// One line of what a simulation tells.
+#[derive(Debug, Clone)]
+pub(crate) enum Told {
+    /// What the story says.
+    Step(String),
+    /// What the engine says of a state.
+    Transition(Box<Transition>),
+    /// What the engine says of an incident.
+    Incident(Box<IncidentEvent>),
+}
+
+/// One cluster.
+struct Cluster {
+    name: ClusterName,
+    servers: Vec<usize>,
+    /// Clusters that its servers are configured with.
+    remotes: Vec<usize>,
+    /// One way to each cluster: milliseconds and jitter.
+    wan: Vec<(u64, u64)>,
+}
+
+/// Something that will happen.
+#[derive(Debug)]
+enum Event {
+    Step(usize),
+    Beat { life: u32 },
+    Sweep { life: u32, what: Survey },
+    Ask { cluster: usize, servers: Vec<ServerId>, what: Survey, everywhere: bool },
+    StallEnds { life: u32 },
+    EarsDial { at: usize, epoch: u32 },
+    EarsUp { at: usize, epoch: u32, server: usize },
+    EarsFail { at: usize, epoch: u32, why: Disconnect },
+    EarsSilent { at: usize, epoch: u32 },
+    Heard { at: usize, epoch: u32, fact: Box<Fact> },
+    Asked { server: usize, life: u32, question: Question },
+    Stats { server: usize, life: u32, interval: u64 },
+    Redial { server: usize, life: u32, to: usize },
+    Linked { server: usize, life: u32, to: usize, peer: usize, peer_life: u32 },
+    Stale { server: usize, to: usize, connection: u64, since: u64 },
+    Unstick { server: usize, to: usize, connection: u64, since: u64 },
+    Kill { server: usize, life: u32 },
+    CloseClients { server: usize, life: u32 },
+    Shutdown { server: usize, life: u32 },
+}
+
+#[derive(Debug)]
+struct Due {
+    at: u64,
+    sequence: u64,
+    event: Event,
+}
+
+impl PartialEq for Due {
+    fn eq(&self, other: &Self) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Due {}
+
+impl PartialOrd for Due {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Due {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+impl Sim {
+    /// A healthy supercluster with gatewatch about to start.
+    pub(crate) fn new(story: &Story) -> Self {
+        let mut sim = Self {
+            now: 0,
+            start: if story.cold { 0 } else { SETTLED },
+            story: story.clone(),
+            rng: Rng::new(story.seed),
+            queue: BinaryHeap::new(),
+            sequence: 0,
+            clusters: Vec::new(),
+            servers: Vec::new(),
+            ids: BTreeMap::new(),
+            cuts: Vec::new(),
+            connections: 0,
+            ears: Vec::new(),
+            driver: Driver::default(),
+            told: Vec::new(),
+        };
+        sim.lay_out();
+        sim.boot();
+        for at in 0..story.steps.len() {
+            let due = sim.start + story.steps[at].0;
+            sim.at(due, Event::Step(at));
+        }
+        sim.start_gatewatch(None);
+        sim
+    }
+
+    /// Runs the story to its end.
+    pub(crate) fn run(&mut self) {
+        let end = self.start + self.story.end;
+        while let Some(next) = self.next_moment().filter(|&next| next <= end) {
+            self.now = next;
+            while let Some(due) = self.queue.pop_if_due(next) {
+                self.happen(due.event);
+            }
+            self.tick();
+        }
+        self.now = end;
+    }
+
+    /// What the engine holds for true now; `None` while gatewatch does not run.
+    pub(crate) fn snapshot(&self) -> Option<Snapshot> {
+        self.driver.snapshot(self.now, self.wall())
+    }
+
+    fn next_moment(&self) -> Option<u64> {
+        let queued = self.queue.peek().map(|due| due.0.at);
+        queued.into_iter().chain(self.driver.deadline()).min().map(|at| at.max(self.now))
+    }
+
+    fn lay_out(&mut self) {
+        let story = self.story.clone();
+        let place = |name: &str| story.clusters.iter().position(|cluster| cluster.name == name);
+        for (ix, spec) in story.clusters.iter().enumerate() {
+            let meant = |other: usize| {
+                let name = &story.clusters[other].name;
+                let named = |(a, b): &(String, String)| {
+                    (a == name && *b == spec.name) || (b == name && *a == spec.name)
+                };
+                story.links.is_empty() || story.links.iter().any(named)
+            };
+            self.clusters.push(Cluster {
+                name: spec.name.as_str().into(),
+                servers: Vec::new(),
+                remotes: (0..story.clusters.len()).filter(|&other| other != ix && meant(other)).collect(),
+                wan: (0..story.clusters.len())
+                    .map(|other| if other == ix { (1, 1) } else { (4, 3) })
+                    .collect(),
+            });
+            self.ears.push(Ears::new(spec.vantage));
+            for _ in 0..spec.servers {
+                self.add_server(ix);
+            }
+        }
+        for wan in &story.wan {
+            if let (Some(a), Some(b)) = (place(&wan.ends.0), place(&wan.ends.1)) {
+                self.set_wan(a, b, (wan.ms, wan.jitter));
+            }
+        }
+    }
+
+    fn set_wan(&mut self, a: usize, b: usize, latency: (u64, u64)) {
+        self.clusters[a].wan[b] = latency;
+        self.clusters[b].wan[a] = latency;
+    }
+
+    fn at(&mut self, at: u64, event: Event) {
+        self.sequence += 1;
+        self.queue.push(Reverse(Due { at, sequence: self.sequence, event }));
+    }
+
+    fn after(&mut self, from: u64, to: u64, event: Event) {
+        let at = self.now + self.rng.within(from, to);
+        self.at(at, event);
+    }
+
+    fn tell(&mut self, told: Told) {
+        let at = i64::try_from(self.now).unwrap() - i64::try_from(self.start).unwrap();
+        self.told.push((at, told));
+    }
+
+    fn wall(&self) -> DateTime<Utc> {
+        let base = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
+        base + TimeDelta::milliseconds(i64::try_from(self.now).unwrap())
+    }
+
+    fn happen(&mut self, event: Event) {
+        match event {
+            Event::Step(at) => self.step(at),
+            Event::Beat { life } => self.beat(life),
+            Event::Sweep { life, what } => self.sweep(life, what),
+            Event::Ask { cluster, servers, what, everywhere } => {
+                self.survey(cluster, &servers, what, everywhere);
+            }
+            Event::StallEnds { life } => self.stall_ends(life),
+            Event::EarsDial { at, epoch } => self.ears_dial(at, epoch),
+            Event::EarsUp { at, epoch, server } => self.ears_up(at, epoch, server),
+            Event::EarsFail { at, epoch, why } => self.ears_fail(at, epoch, why),
+            Event::EarsSilent { at, epoch } => self.ears_silent(at, epoch),
+            Event::Heard { at, epoch, fact } => self.heard(at, epoch, *fact),
+            Event::Asked { server, life, question } => self.asked(server, life, question),
+            Event::Stats { server, life, interval } => self.stats_due(server, life, interval),
+            Event::Redial { server, life, to } => self.redial(server, life, to),
+            Event::Linked { server, life, to, peer, peer_life } => {
+                self.linked(server, life, to, (peer, peer_life));
+            }
+            Event::Stale { server, to, connection, since } => self.stale(server, to, connection, since),
+            Event::Unstick { server, to, connection, since } => self.unstick(server, to, connection, since),
+            Event::Kill { server, life } => self.kill_life(server, life),
+            Event::CloseClients { server, life } => self.close_clients(server, life),
+            Event::Shutdown { server, life } => self.shutdown(server, life),
+        }
+    }
+
+    /// The servers that are meant.
+    fn selected(&self, sel: &Sel) -> Vec<usize> {
+        (0..self.servers.len()).filter(|&ix| self.is_meant(ix, sel)).collect()
+    }
+
+    fn is_meant(&self, server: usize, sel: &Sel) -> bool {
+        let server = &self.servers[server];
+        let cluster = self.clusters[server.cluster].name.as_str();
+        match sel {
+            Sel::Any => true,
+            Sel::Cluster(name) => cluster == name,
+            Sel::Server(name, number) => cluster == name && server.number == *number,
+        }
+    }
+
+    fn place(&self, cluster: &str) -> usize {
+        let found = self.clusters.iter().position(|one| one.name.as_str() == cluster);
+        found.unwrap_or_else(|| panic!("the story has no cluster {cluster}"))
+    }
+}
+
+trait PopIfDue {
+    fn pop_if_due(&mut self, now: u64) -> Option<Due>;
+}
+
+impl PopIfDue for BinaryHeap<Reverse<Due>> {
+    fn pop_if_due(&mut self, now: u64) -> Option<Due> {
+        if self.peek()?.0.at > now { None } else { self.pop().map(|due| due.0) }
+    }
+}
