@@ -2,7 +2,7 @@
 
 use super::exit::EXIT_CODES;
 use super::term::ColorChoice;
-use super::{config, incidents, record, replay, run, schema, status, watch};
+use super::{config, demo, incidents, record, replay, run, schema, status, watch};
 use crate::config::Override;
 use crate::model::incident::{IncidentKind, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -39,6 +39,8 @@ pub(super) struct Cli {
 pub(super) enum Verb {
     /// Run the daemon: listen, alert, keep the history
     Run(run::RunArgs),
+    /// Show all of it on this machine: a supercluster, broken on purpose
+    Demo(demo::DemoArgs),
     /// Show the mesh: links, clusters, open incidents
     Status(status::StatusArgs),
     /// Follow alerts as they are published

@@ -2,6 +2,8 @@
 
 mod render;
 
+pub(super) use render::list as table;
+
 use super::args::{ConnectionArgs, Global, KindArg};
 use super::exit::{Exit, Failure};
 use super::term::{Style, print};

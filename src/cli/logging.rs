@@ -16,7 +16,12 @@ pub(super) fn daemon(global: &Global, log: &LogSettings) -> Result<(), Failure> 
 
 /// For everything else: only what somebody should know.
 pub(super) fn quiet(global: &Global) -> Result<(), Failure> {
-    start(global, global.log.as_deref().unwrap_or(QUIET), LogFormat::Text)
+    quieter(global, QUIET)
+}
+
+/// As [`quiet`], with another filter to begin with.
+pub(super) fn quieter(global: &Global, filter: &str) -> Result<(), Failure> {
+    start(global, global.log.as_deref().unwrap_or(filter), LogFormat::Text)
 }
 
 fn start(global: &Global, filter: &str, format: LogFormat) -> Result<(), Failure> {

@@ -15,6 +15,7 @@ mod signals;
 mod term;
 
 mod config;
+mod demo;
 mod incidents;
 mod record;
 mod replay;
@@ -55,6 +56,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
     let Cli { global, verb } = cli;
     match verb {
         Verb::Run(args) => block_on(run::run(&global, args)),
+        Verb::Demo(args) => block_on(demo::run(&global, args)),
         Verb::Status(args) => block_on(status::run(&global, args)),
         Verb::Watch(args) => block_on(watch::run(&global, args)),
         Verb::Incidents(args) => block_on(incidents::run(&global, args)),

@@ -8,7 +8,7 @@ use crate::wire::text;
 use chrono::{DateTime, TimeDelta, Utc};
 
 /// A table of incidents in their last revision.
-pub(super) fn list(incidents: &[Incident], now: DateTime<Utc>, style: Style) -> String {
+pub(in crate::cli) fn list(incidents: &[Incident], now: DateTime<Utc>, style: Style) -> String {
     if incidents.is_empty() {
         return "no incident\n".to_owned();
     }

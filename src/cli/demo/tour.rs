@@ -1,0 +1,285 @@
+//! The tour: three ways to lose a gateway, each broken, found, told, healed.
+
+use super::Teller;
+use super::claims;
+use super::command::{self, Command};
+use super::hear::{Heard, word_of};
+use super::stage::{Stage, millis};
+use super::step::{ActOutcome, EventWord, Flow, Step};
+use crate::cli::exit::Failure;
+use crate::lab::{Fault, Path, Side};
+use crate::model::ids::ServerLink;
+use crate::model::incident::{IncidentKind, Stage as IncidentStage};
+use crate::model::time::Mono;
+use crate::nats::connect::Role;
+use crate::nats::history::{History, IncidentFilter};
+use crate::wire::advisory::Alert;
+use chrono::{DateTime, Utc};
+use std::time::Duration;
+
+/// How long an alert may take; it is normally there after 4 s.
+const ALERT_WITHIN: Duration = Duration::from_secs(20);
+/// How long the resolution may take after the heal.
+const RESOLVED_WITHIN: Duration = Duration::from_secs(60);
+/// How long it takes until subscribers in other clusters have heard the same.
+const ECHO: Duration = Duration::from_millis(300);
+
+/// One way to lose a gateway.
+struct Act {
+    title: &'static str,
+    story: &'static str,
+    fault: ActFault,
+    expected: IncidentKind,
+    /// Whose messages are counted: servers whose name begins so.
+    flows_from: &'static str,
+}
+
+enum ActFault {
+    Pair(&'static str, &'static str),
+    OneServer(&'static str, &'static str, &'static str),
+    Kill(&'static str),
+}
+
+const ACTS: [Act; 3] = [
+    Act {
+        title: "A firewall drops every packet between east and west",
+        story: "No connection is closed. NATS has no event for it: the servers go on listing the gateway as healthy until two \
+                pings stay unanswered, and every dashboard built on what they report with them.",
+        fault: ActFault::Pair("east", "west"),
+        expected: IncidentKind::GatewayDown,
+        flows_from: "east",
+    },
+    Act {
+        title: "Only server east-1 loses its gateway to west",
+        story: "East as a whole still reaches west. But no server forwards for another, so clients of east-1 lose every \
+                message for west while their neighbours on east-2 notice nothing.",
+        fault: ActFault::OneServer("east", "east-1", "west"),
+        expected: IncidentKind::GatewayDegraded,
+        flows_from: "east",
+    },
+    Act {
+        title: "The whole cluster west is killed (kill -9)",
+        story: "Three servers and twelve server links are gone at once. That is one cause, so it is one incident.",
+        fault: ActFault::Kill("west"),
+        expected: IncidentKind::ClusterOffline,
+        flows_from: "east-1",
+    },
+];
+
+/// Plays all acts, then reads back what JetStream kept.
+pub(super) async fn run(stage: &mut Stage, teller: &Teller) -> Result<(), Failure> {
+    let started = stage.clock.now().wall;
+    let mut acts = Vec::new();
+    for (index, act) in ACTS.iter().enumerate() {
+        let (title, story) = (act.title.to_owned(), act.story.to_owned());
+        teller.tell(&Step::Act { number: index + 1, of: ACTS.len(), title, story })?;
+        acts.push(Scene { act, stage: &mut *stage, teller }.play().await?);
+        stage.whole().await?;
+    }
+    kept(stage, teller, started).await?;
+    teller.tell(&Step::Outcome { acts })
+}
+
+/// One act on the stage.
+struct Scene<'a> {
+    act: &'a Act,
+    stage: &'a mut Stage,
+    teller: &'a Teller,
+}
+
+impl Scene<'_> {
+    async fn play(mut self) -> Result<ActOutcome, Failure> {
+        let what = self.break_it().await?;
+        let broke = self.stage.clock.mono();
+        self.stage.traffic.mark();
+        self.teller.tell(&Step::Broke { what: what.clone() })?;
+
+        let (seen_ms, alert) = self.await_alert(broke).await?;
+        let alert_ms = self.stage.since(broke);
+        self.teller.tell(&Step::alert(Some(alert_ms), &alert))?;
+        self.echo(&alert).await?;
+        let claims = self.claims(broke, &alert).await?;
+        self.traffic(broke).await?;
+
+        let mended = self.mend().await?;
+        let healed = self.stage.clock.mono();
+        self.teller.tell(&Step::Healed { what: mended })?;
+        let resolved_ms = self.await_resolution(healed, &alert).await?;
+        let kind = alert.to_model().incident.kind.token().to_owned();
+        Ok(ActOutcome { what, seen_ms, alert_ms, claims, resolved_ms, kind })
+    }
+
+    async fn break_it(&self) -> Result<String, Failure> {
+        let faults = self.stage.lab.faults();
+        match self.act.fault {
+            ActFault::Pair(a, b) => {
+                faults.cut_pair(a, b, Fault::Blackhole).map_err(Failure::internal)?;
+                Ok(format!("{a} <-> {b}: packets dropped"))
+            }
+            ActFault::OneServer(cluster, server, remote) => {
+                let path = Path { from: Side::server(cluster, server), to: Side::cluster(remote) };
+                faults.set(path, Fault::Blackhole).map_err(Failure::internal)?;
+                Ok(format!("{server} -> {remote}: packets dropped"))
+            }
+            ActFault::Kill(cluster) => {
+                let kill = Command::Kill { target: cluster.to_owned() };
+                command::obey(&kill, &self.stage.lab).await.map_err(Failure::internal)?;
+                Ok(format!("{cluster}: all servers killed"))
+            }
+        }
+    }
+
+    async fn mend(&self) -> Result<String, Failure> {
+        match self.act.fault {
+            ActFault::Pair(..) | ActFault::OneServer(..) => {
+                self.stage.lab.faults().clear_all();
+                Ok("packets pass again".to_owned())
+            }
+            ActFault::Kill(cluster) => {
+                let start = Command::Start { target: cluster.to_owned() };
+                command::obey(&start, &self.stage.lab).await.map_err(Failure::internal)?;
+                Ok(format!("{cluster} is started again"))
+            }
+        }
+    }
+
+    /// Shows what is heard until the expected alert comes. Returns also when the first loss was heard of.
+    async fn await_alert(&mut self, broke: Mono) -> Result<(u64, Box<Alert>), Failure> {
+        let mut first = None;
+        let wanted = async {
+            loop {
+                match self.stage.hear().await {
+                    Heard::Event(event) => {
+                        let after_ms = self.stage.since(broke);
+                        if let Some(EventWord::Lost) = word_of(&event) {
+                            first.get_or_insert(after_ms);
+                            self.teller.tell(&Step::Event {
+                                after_ms: Some(after_ms),
+                                word: EventWord::Lost,
+                                text: event.text,
+                            })?;
+                        }
+                    }
+                    Heard::Alert(alert) => {
+                        let event = alert.to_model();
+                        if event.incident.kind == self.act.expected && event.stage == IncidentStage::Opened {
+                            return Ok(alert);
+                        }
+                        self.teller.tell(&Step::alert(Some(self.stage.since(broke)), &alert))?;
+                    }
+                }
+            }
+        };
+        let alert = tokio::time::timeout(ALERT_WITHIN, wanted).await.unwrap_or_else(|_| Err(self.missing_alert()))?;
+        let alert_ms = self.stage.since(broke);
+        Ok((first.unwrap_or(alert_ms), alert))
+    }
+
+    fn missing_alert(&self) -> Failure {
+        Failure::internal(anyhow::anyhow!(
+            "no alert of kind {} came within {} s of the break ({}); run again with --log info to see why",
+            self.act.expected,
+            ALERT_WITHIN.as_secs(),
+            self.act.title
+        ))
+    }
+
+    /// Tells where else the alert was heard.
+    async fn echo(&mut self, alert: &Alert) -> Result<(), Failure> {
+        // Listening on collects the places; what else is heard in this moment belongs to the same break.
+        let listen = async {
+            loop {
+                self.stage.hear().await;
+            }
+        };
+        let _: Result<(), _> = tokio::time::timeout(ECHO, listen).await;
+        self.teller.tell(&Step::HeardIn { clusters: self.stage.ears.places(&alert.id) })
+    }
+
+    /// Asks the servers whose links are cut. A killed server cannot be asked.
+    async fn claims(&self, broke: Mono, alert: &Alert) -> Result<Option<(usize, usize)>, Failure> {
+        let incident = alert.to_model().incident;
+        if matches!(self.act.fault, ActFault::Kill(_)) {
+            return Ok(None);
+        }
+        let links: Vec<ServerLink> = incident.scope.server_links;
+        let (listing, asked) = claims::still_listed(&self.stage.lab, &links).await;
+        let now: DateTime<Utc> = self.stage.clock.now().wall;
+        let notice = incident.server_view.notice_by.and_then(|at| (at - now).to_std().ok()).map(millis);
+        self.teller.tell(&Step::Claims {
+            after_ms: self.stage.since(broke),
+            asked,
+            listing,
+            notice_in_ms: notice,
+        })?;
+        Ok(Some((listing, asked)))
+    }
+
+    async fn traffic(&self, broke: Mono) -> Result<(), Failure> {
+        let flows = self.stage.traffic.since_mark().await;
+        let told: Vec<Flow> =
+            flows.into_iter().filter(|flow| flow.from.starts_with(self.act.flows_from)).collect();
+        self.teller.tell(&Step::Traffic { after_ms: self.stage.since(broke), flows: told })
+    }
+
+    /// Shows what is heard until the incident is resolved.
+    async fn await_resolution(&mut self, healed: Mono, alert: &Alert) -> Result<u64, Failure> {
+        let wanted = async {
+            loop {
+                let heard = self.stage.hear().await;
+                let after_ms = self.stage.since(healed);
+                match heard {
+                    Heard::Event(event) => {
+                        if let Some(word) = word_of(&event) {
+                            self.teller.tell(&Step::Event { after_ms: Some(after_ms), word, text: event.text })?;
+                        }
+                    }
+                    Heard::Alert(news) => {
+                        self.teller.tell(&Step::alert(Some(after_ms), &news))?;
+                        let event = news.to_model();
+                        if news.incident.incident == alert.incident.incident && event.stage == IncidentStage::Resolved {
+                            return Ok(after_ms);
+                        }
+                    }
+                }
+            }
+        };
+        let missing = || {
+            Failure::internal(anyhow::anyhow!(
+                "the incident was not resolved within {} s of the heal ({})",
+                RESOLVED_WITHIN.as_secs(),
+                self.act.title
+            ))
+        };
+        match tokio::time::timeout(RESOLVED_WITHIN, wanted).await {
+            Ok(resolved) => resolved,
+            Err(_) => Err(missing()),
+        }
+    }
+}
+
+/// Reads the incidents back from JetStream, as any client of the account can.
+async fn kept(stage: &Stage, teller: &Teller, started: DateTime<Utc>) -> Result<(), Failure> {
+    let alerts = &stage.settings.alerts;
+    let (events, _) = tokio::sync::mpsc::channel(1);
+    let role = Role::new(&stage.settings.instance.name, "reader");
+    let client = crate::nats::connect::first_connect(&alerts.connection, &role, events)
+        .await
+        .map_err(Failure::unavailable)?;
+    let filter = IncidentFilter { since: Some(started), ..IncidentFilter::default() };
+    let mut incidents = History::new(client, alerts).incidents(&filter).await.map_err(Failure::unavailable)?;
+    incidents.reverse();
+    let missing = ACTS.iter().find(|act| !incidents.iter().any(|incident| incident.kind == act.expected));
+    teller.tell(&Step::Kept {
+        stream: alerts.alerts_stream.clone(),
+        incidents: incidents.iter().map(Into::into).collect(),
+    })?;
+    match missing {
+        None => Ok(()),
+        Some(act) => Err(Failure::internal(anyhow::anyhow!(
+            "stream {} holds no incident of kind {}",
+            alerts.alerts_stream,
+            act.expected
+        ))),
+    }
+}
