@@ -1,4 +1,64 @@
-//! gatewatch watches the gateways of a NATS supercluster.
+//! gatewatch makes the event that NATS does not have: *a gateway of the supercluster was lost, this is who is cut off, this is
+//! probably why.*
+//!
+//! It runs beside a NATS supercluster, listens as a system-account client in every cluster, and publishes what it concludes as
+//! alerts on NATS subjects, with the history of incidents in JetStream. This crate is both the `gatewatch` program and a library: the
+//! [`engine`] can be embedded without NATS, the [`daemon`] with it, and the [`lab`] starts superclusters to break.
+//!
+//! # How it can know
+//!
+//! No server publishes anything when a gateway connects or drops, and when packets are lost silently every server goes on listing
+//! the link as up for about 40 seconds. So gatewatch does not ask servers about their links; it *uses* them. Each of its connections
+//! (a *vantage*, one per cluster) asks the servers of its own cluster for their identity a few times a second (a *beat*). The
+//! answers go to all vantages, and an answer crosses to another cluster only through the answering server's own outbound gateway
+//! connection. Heard at home but not there means exactly: this server cannot send to that cluster. Reports of the servers
+//! (STATSZ, GATEWAYZ, VARZ) say what they know themselves, and why.
+//!
+//! # Data flow
+//!
+//! ```text
+//! vantages --beats, $SYS events, answers--> wire --> Observation --> driver (sole owner of the Engine; a batch, then one Tick)
+//!    ^                                                                  |
+//!    +------------- BeatPlan, SurveyRequest (the only way back) --- dispatch
+//!                                                                       |-> publisher: events and alerts, kept in streams
+//!                                                                       |-> log
+//!                                                                       +-> watch<Snapshot> -> state in the key-value bucket
+//! ```
+//!
+//! # Map
+//!
+//! A module imports only from modules of a lower rank (`tests/architecture.rs` enforces it).
+//!
+//! | rank | module | what it owns |
+//! |---|---|---|
+//! | 0 | [`model`] | plain values: names, time, observations, states, evidence, incidents |
+//! | 1 | [`wire`] | every byte format: `$SYS` messages in; alerts, events, records and recordings out; their texts and schemas |
+//! | 1 | [`engine`] | every verdict, as a pure function of (state, input, now) |
+//! | 1 | [`clock`] | the only reader of clocks |
+//! | 2 | [`config`] | file, environment and flags to validated settings |
+//! | 2 | [`metrics`] | what is counted |
+//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys; publishing, streams, state, history |
+//! | 3 | [`lab`] | superclusters on loopback with a fault proxy before every gateway |
+//! | 4 | [`daemon`] | the one loop; replaying recordings through the same engine |
+//! | 5 | [`cli`] | one file per verb |
+//!
+//! # Invariants
+//!
+//! - `model` and `engine` do no IO, read no clock, know no byte format. The same inputs give the same outputs, ids included.
+//! - One task owns the engine. Nothing undecoded reaches it; nothing it puts out makes it wait.
+//! - Losing our own view is never evidence about servers: a beat counts as missed only where the vantage heard its own cluster at
+//!   the same time, and a span in which this process did not run counts for nothing.
+//! - No link is called down without having been doubted first; no incident is resolved by the absence of news.
+//! - Names of servers and clusters are hostile until escaped ([`wire::token`]).
+//!
+//! # Where a change goes
+//!
+//! - A new verdict rule: `engine`, the file of the thing that is judged (`servers`, `links`, `clusters`, `vantages`).
+//! - A new kind of incident: [`model::incident`], then `engine/correlate` (what explains what), then its texts in `wire/text`.
+//! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
+//! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
+//! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
+//! - A bug: first a story in `tests/scenarios` that tells it wrong.
 
 pub mod cli;
 pub mod clock;

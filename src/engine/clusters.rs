@@ -166,10 +166,9 @@ impl Turn<'_> {
 
     fn hearing_since(&self, listeners: &[ClusterIx], asked: Mono) -> Vec<ClusterIx> {
         let hears = |at: &ClusterIx| {
-            self.world.clusters[*at]
-                .vantage
-                .as_ref()
-                .is_some_and(|ears| ears.alive_through >= Some(asked) && ears.void_before <= asked)
+            self.world.clusters[*at].vantage.as_ref().is_some_and(|ears| {
+                ears.alive_through >= Some(asked) && ears.void_before.max(ears.settled) <= asked
+            })
         };
         listeners.iter().copied().filter(hears).collect()
     }

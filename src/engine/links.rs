@@ -131,7 +131,7 @@ impl Turn<'_> {
         let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
         let mut newest = None;
         for round in self.world.clusters[server.cluster].rounds.after(path.last) {
-            if round.at < ears.void_before {
+            if round.at < ears.void_before.max(ears.settled) {
                 continue;
             }
             let due = round.at + allowed;

@@ -17,6 +17,7 @@ impl Turn<'_> {
             connected: false,
             why: None,
             void_before: Mono::default(),
+            settled: Mono::default(),
             alive_through: None,
         };
         let settle = self.policy.settle;
@@ -26,7 +27,8 @@ impl Turn<'_> {
             VantageEvent::Connected { .. } => {
                 vantage.connected = true;
                 vantage.why = None;
-                vantage.void_before = change.at + settle;
+                vantage.void_before = vantage.void_before.max(change.at);
+                vantage.settled = change.at + settle;
                 vantage.alive_through = None;
                 if !self.watched_by_beats(ix) {
                     self.set_vantage(ix, VantageState::Sound, Vec::new());

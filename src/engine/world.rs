@@ -52,6 +52,9 @@ pub(super) struct Vantage {
     pub(super) why: Option<Disconnect>,
     /// Rounds asked before this moment count for nothing here.
     pub(super) void_before: Mono,
+    /// Rounds of other clusters count for nothing here before this moment: interest must cross gateways first. Within its own cluster
+    /// a new subscription runs ahead of the question on the same route.
+    pub(super) settled: Mono,
     /// It has heard its own cluster answer a round asked at this moment.
     pub(super) alive_through: Option<Mono>,
 }

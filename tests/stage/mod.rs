@@ -1,6 +1,7 @@
 //! A stage for stories on real servers: a supercluster of three clusters of three, a running daemon beside it, and a plain
 //! subscriber in the alert account that hears what any downstream service would.
 
+#![allow(dead_code, reason = "each user of the stage has its own part of it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a stage that cannot be set fails its story")]
 
 use async_nats::jetstream::consumer::{AckPolicy, pull};
@@ -41,6 +42,7 @@ impl Message {
 pub(crate) struct Stage {
     pub(crate) lab: Supercluster,
     daemon: Option<Daemon>,
+    besides: &'static [(&'static str, &'static str)],
     pub(crate) clock: Clock,
     subscriber: async_nats::Subscriber,
 }
@@ -48,13 +50,18 @@ pub(crate) struct Stage {
 impl Stage {
     /// Sets the stage; returns when the daemon sees everything healthy.
     pub(crate) async fn set(builder: Builder) -> Self {
+        Self::set_with(builder, &[]).await
+    }
+
+    /// As [`Stage::set`], with these settings besides.
+    pub(crate) async fn set_with(builder: Builder, besides: &'static [(&'static str, &'static str)]) -> Self {
         let lab = builder.start().await.unwrap();
         lab.ready(WHOLE_WITHIN).await.unwrap();
         let client = lab.servers()[0].app_client().await.unwrap();
         let subscriber = client.subscribe("gatewatch.>").await.unwrap();
         client.flush().await.unwrap();
-        let daemon = Daemon::start(settings(&lab)).await.unwrap();
-        let mut stage = Self { lab, daemon: Some(daemon), clock: Clock::start(), subscriber };
+        let daemon = Daemon::start(settings(&lab, besides)).await.unwrap();
+        let mut stage = Self { lab, besides, daemon: Some(daemon), clock: Clock::start(), subscriber };
         stage.whole().await;
         stage
     }
@@ -67,7 +74,7 @@ impl Stage {
     pub(crate) async fn restart(&mut self, meanwhile: impl FnOnce(&Supercluster)) {
         self.daemon.take().unwrap().stop().await.unwrap();
         meanwhile(&self.lab);
-        self.daemon = Some(Daemon::start(settings(&self.lab)).await.unwrap());
+        self.daemon = Some(Daemon::start(settings(&self.lab, self.besides)).await.unwrap());
     }
 
     /// Waits until every cluster is healthy, every link proven by beats, every vantage sound and no incident open.
@@ -163,7 +170,7 @@ pub(crate) fn listing(messages: &[Message]) -> String {
 }
 
 /// Settings as a user would write them: one URL, and two logins.
-pub(crate) fn settings(lab: &Supercluster) -> Settings {
+fn settings(lab: &Supercluster, besides: &[(&str, &str)]) -> Settings {
     let given = |key: &str, value: &str| Override {
         key: key.to_owned(),
         value: value.to_owned(),
@@ -176,6 +183,8 @@ pub(crate) fn settings(lab: &Supercluster) -> Settings {
         given("alerts.user", &lab.app().user),
         given("alerts.password", &lab.app().password),
     ];
+    let besides = besides.iter().map(|(key, value)| given(key, value));
+    let overrides: Vec<_> = overrides.into_iter().chain(besides).collect();
     Settings::load(None, std::iter::empty(), &overrides).unwrap()
 }
 
