@@ -6,6 +6,7 @@ use crate::cli::show::{WORD, severity_look};
 use crate::cli::term::{Look, Style, trimmed};
 use crate::model::incident::{Incident, Severity};
 use crate::wire::body::{SeverityWord, StageWord};
+use std::collections::BTreeSet;
 use std::path::Path;
 
 /// Where the word of a line begins, and its text.
@@ -22,7 +23,7 @@ pub(super) fn render(step: &Step, style: Style) -> String {
         Step::Ready { what, detail, took_ms } => ready(what, detail, *took_ms, style),
         Step::Act { number, of, title, story } => act(*number, *of, title, story, style),
         Step::Broke { what } => line(Some(0), Look::Accent, "BREAK", what, style),
-        Step::Healed { what } => line(Some(0), Look::Accent, "HEAL", what, style),
+        Step::Healed { what } => format!("\n{}", line(Some(0), Look::Accent, "HEAL", what, style)),
         Step::Event { after_ms, word, text } => {
             let look = match word {
                 EventWord::Lost => Look::Plain,
@@ -108,37 +109,49 @@ fn alert(
 }
 
 fn claims(after_ms: u64, asked: usize, listing: usize, notice_in_ms: Option<u64>, style: Style) -> String {
-    let asked_now = "asked just now";
-    let text = match (listing, notice_in_ms) {
-        (0, _) => format!("{asked_now}, none of {asked} servers lists its link as up any more: they know"),
-        (_, Some(ms)) => format!(
-            "{asked_now}, {listing} of {asked} servers still list their link as up; they will notice in about {} s",
-            ms.div_ceil(1000)
-        ),
-        (_, None) => format!("{asked_now}, {listing} of {asked} servers still list their link as up"),
+    let (who, it) = match (listing, asked) {
+        (1, 1) => ("the server still lists its link as up".to_owned(), "it"),
+        (0, 1) => ("the server lists its link no more: now it knows too".to_owned(), ""),
+        (0, _) => (format!("none of the {asked} servers lists its link any more: now they know too"), ""),
+        (listing, _) if listing == asked => (format!("all {asked} servers still list their link as up"), "they"),
+        (_, _) => (format!("{listing} of {asked} servers still list their link as up"), "they"),
+    };
+    let text = match notice_in_ms {
+        Some(ms) if listing > 0 => {
+            format!("asked just now, {who}; {it} will notice within {} s", ms.div_ceil(1000))
+        }
+        Some(_) | None => format!("asked just now, {who}"),
     };
     let look = if listing == 0 { Look::Plain } else { Look::Doubtful };
     line(Some(after_ms), look, "servers", &text, style)
 }
 
+/// One row for each place of publishing, one column for each place of arrival.
 fn traffic(after_ms: u64, flows: &[Flow], style: Style) -> String {
     let mut text = line(Some(after_ms), Look::Plain, "messages", "of a plain application since the break:", style);
-    let mut table = style.table(&["published on", "sent", "arrived in", "arrived"]);
-    for flow in flows {
-        let look = match flow.arrived {
-            0 => Look::Bad,
-            arrived if arrived < flow.sent => Look::Doubtful,
-            _ => Look::Good,
-        };
-        table.add_row(vec![
-            Look::Plain.cell(flow.from.as_str()),
-            Look::Plain.cell(flow.sent.to_string()),
-            Look::Plain.cell(flow.to.as_str()),
-            look.cell(flow.arrived.to_string()),
-        ]);
+    let targets: BTreeSet<&str> = flows.iter().map(|flow| flow.to.as_str()).collect();
+    let sources: BTreeSet<&str> = flows.iter().map(|flow| flow.from.as_str()).collect();
+    let arrived: Vec<String> = targets.iter().map(|to| format!("arrived in {to}")).collect();
+    let header: Vec<&str> = ["published on", "sent"].into_iter().chain(arrived.iter().map(String::as_str)).collect();
+    let mut table = style.table(&header);
+    for from in sources {
+        let of_source = |to: &str| flows.iter().find(|flow| flow.from == from && flow.to == to);
+        let sent = flows.iter().find(|flow| flow.from == from).map_or(0, |flow| flow.sent);
+        let cells = targets.iter().map(|to| of_source(to).map_or_else(|| Look::Dim.cell("-"), arrived_cell));
+        let row = [Look::Plain.cell(from), Look::Plain.cell(sent.to_string())];
+        table.add_row(row.into_iter().chain(cells).collect::<Vec<_>>());
     }
     text.push_str(&indented(&trimmed(&table), TEXT_AT - 1));
     text
+}
+
+fn arrived_cell(flow: &Flow) -> comfy_table::Cell {
+    let look = match flow.arrived {
+        0 => Look::Bad,
+        arrived if arrived < flow.sent => Look::Doubtful,
+        _ => Look::Good,
+    };
+    look.cell(flow.arrived.to_string())
 }
 
 fn indented(text: &str, by: usize) -> String {
@@ -153,12 +166,14 @@ fn kept(stream: &str, incidents: &[Incident], style: Style) -> String {
 
 fn outcome(acts: &[ActOutcome], style: Style) -> String {
     let seconds = |ms: u64| format!("{}.{} s", ms / 1000, ms % 1000 / 100);
-    let mut table =
-        style.table(&["broken", "seen after", "alert after", "servers still said \"up\"", "resolved after heal"]);
+    let mut table = style.table(&["broken", "proven", "alert", "what the servers said then", "resolved"]);
     for act in acts {
-        let claims = match act.claims {
-            Some((listing, asked)) => format!("{listing} of {asked}"),
-            None => "-".to_owned(),
+        let claims = match (act.claims, act.noticed_ms) {
+            (None, _) => "could not be asked".to_owned(),
+            (Some((listing, asked)), None) => format!("up, {listing} of {asked}"),
+            (Some((listing, asked)), Some(ms)) => {
+                format!("up, {listing} of {asked}; noticed after {}", seconds(ms))
+            }
         };
         table.add_row(vec![
             Look::Plain.cell(act.what.as_str()),
@@ -168,8 +183,8 @@ fn outcome(acts: &[ActOutcome], style: Style) -> String {
             Look::Plain.cell(seconds(act.resolved_ms)),
         ]);
     }
-    let note = "Seen: the state change is published as an event as soon as it is proven. Alert: an incident is opened when the \
-                loss has lasted 3 s (detect.alert_after), and resolved when all was well for 5 s (detect.clear_after).";
+    let note = "Proven: from the break to the state change, published as an event at once. Alert: when the loss has lasted 3 s \
+                (detect.alert_after). Resolved: from the heal, when all was well for 5 s (detect.clear_after).";
     format!(
         "\n{}\n\n{}\n{}\n",
         style.paint(Look::Bold, "What you saw"),

@@ -85,6 +85,8 @@ pub(super) struct ActOutcome {
     pub(super) alert_ms: u64,
     /// Servers that still listed their cut link as up when the alert came, of how many.
     pub(super) claims: Option<(usize, usize)>,
+    /// From the break until no server listed a cut link any more, when that was waited for.
+    pub(super) noticed_ms: Option<u64>,
     /// From the heal to the resolution.
     pub(super) resolved_ms: u64,
     /// The kind of the incident.

@@ -24,12 +24,20 @@ const RESOLVED_WITHIN: Duration = Duration::from_secs(60);
 /// How long it takes until subscribers in other clusters have heard the same.
 const ECHO: Duration = Duration::from_millis(300);
 
+/// How long the servers may take to notice: two pings of 15 s unanswered, as they say.
+const NOTICED_WITHIN: Duration = Duration::from_secs(60);
+/// How often they are asked meanwhile, and how often that is told.
+const ASK_EVERY: Duration = Duration::from_millis(500);
+const TELL_EVERY: Duration = Duration::from_secs(10);
+
 /// One way to lose a gateway.
 struct Act {
     title: &'static str,
     story: &'static str,
     fault: ActFault,
     expected: IncidentKind,
+    /// Whether to wait until the servers have noticed too.
+    wait_for_servers: bool,
     /// Whose messages are counted: servers whose name begins so.
     flows_from: &'static str,
 }
@@ -47,6 +55,7 @@ const ACTS: [Act; 3] = [
                 pings stay unanswered, and every dashboard built on what they report with them.",
         fault: ActFault::Pair("east", "west"),
         expected: IncidentKind::GatewayDown,
+        wait_for_servers: true,
         flows_from: "east",
     },
     Act {
@@ -55,6 +64,7 @@ const ACTS: [Act; 3] = [
                 message for west while their neighbours on east-2 notice nothing.",
         fault: ActFault::OneServer("east", "east-1", "west"),
         expected: IncidentKind::GatewayDegraded,
+        wait_for_servers: false,
         flows_from: "east",
     },
     Act {
@@ -62,18 +72,19 @@ const ACTS: [Act; 3] = [
         story: "Three servers and twelve server links are gone at once. That is one cause, so it is one incident.",
         fault: ActFault::Kill("west"),
         expected: IncidentKind::ClusterOffline,
+        wait_for_servers: false,
         flows_from: "east-1",
     },
 ];
 
 /// Plays all acts, then reads back what JetStream kept.
-pub(super) async fn run(stage: &mut Stage, teller: &Teller) -> Result<(), Failure> {
+pub(super) async fn run(stage: &mut Stage, teller: &Teller, quick: bool) -> Result<(), Failure> {
     let started = stage.clock.now().wall;
     let mut acts = Vec::new();
     for (index, act) in ACTS.iter().enumerate() {
         let (title, story) = (act.title.to_owned(), act.story.to_owned());
         teller.tell(&Step::Act { number: index + 1, of: ACTS.len(), title, story })?;
-        acts.push(Scene { act, stage: &mut *stage, teller }.play().await?);
+        acts.push(Scene { act, stage: &mut *stage, teller, quick }.play().await?);
         stage.whole().await?;
     }
     kept(stage, teller, started).await?;
@@ -85,6 +96,7 @@ struct Scene<'a> {
     act: &'a Act,
     stage: &'a mut Stage,
     teller: &'a Teller,
+    quick: bool,
 }
 
 impl Scene<'_> {
@@ -97,16 +109,24 @@ impl Scene<'_> {
         let (seen_ms, alert) = self.await_alert(broke).await?;
         let alert_ms = self.stage.since(broke);
         self.teller.tell(&Step::alert(Some(alert_ms), &alert))?;
-        self.echo(&alert).await?;
-        let claims = self.claims(broke, &alert).await?;
+        self.echo(broke, &alert).await?;
+        let links = alert.to_model().incident.scope.server_links;
+        let claims = self.claims(broke, &links, &alert).await?;
         self.traffic(broke).await?;
+        let noticed_ms = if self.act.wait_for_servers && !self.quick {
+            let noticed = self.await_servers(broke, &links).await?;
+            self.traffic(broke).await?;
+            noticed
+        } else {
+            None
+        };
 
         let mended = self.mend().await?;
         let healed = self.stage.clock.mono();
         self.teller.tell(&Step::Healed { what: mended })?;
         let resolved_ms = self.await_resolution(healed, &alert).await?;
         let kind = alert.to_model().incident.kind.token().to_owned();
-        Ok(ActOutcome { what, seen_ms, alert_ms, claims, resolved_ms, kind })
+        Ok(ActOutcome { what, seen_ms, alert_ms, claims, noticed_ms, resolved_ms, kind })
     }
 
     async fn break_it(&self) -> Result<String, Failure> {
@@ -148,31 +168,25 @@ impl Scene<'_> {
         let mut first = None;
         let wanted = async {
             loop {
-                match self.stage.hear().await {
-                    Heard::Event(event) => {
-                        let after_ms = self.stage.since(broke);
-                        if let Some(EventWord::Lost) = word_of(&event) {
-                            first.get_or_insert(after_ms);
-                            self.teller.tell(&Step::Event {
-                                after_ms: Some(after_ms),
-                                word: EventWord::Lost,
-                                text: event.text,
-                            })?;
-                        }
+                let heard = self.stage.hear().await;
+                match &heard {
+                    Heard::Event(event) if word_of(event) == Some(EventWord::Lost) => {
+                        first.get_or_insert(self.stage.since(broke));
                     }
-                    Heard::Alert(alert) => {
-                        let event = alert.to_model();
-                        if event.incident.kind == self.act.expected && event.stage == IncidentStage::Opened {
-                            return Ok(alert);
-                        }
-                        self.teller.tell(&Step::alert(Some(self.stage.since(broke)), &alert))?;
-                    }
+                    Heard::Alert(alert) if self.is_expected(alert) => return Ok(alert.clone()),
+                    Heard::Event(_) | Heard::Alert(_) => {}
                 }
+                self.show(heard, broke)?;
             }
         };
         let alert = tokio::time::timeout(ALERT_WITHIN, wanted).await.unwrap_or_else(|_| Err(self.missing_alert()))?;
         let alert_ms = self.stage.since(broke);
         Ok((first.unwrap_or(alert_ms), alert))
+    }
+
+    fn is_expected(&self, alert: &Alert) -> bool {
+        let event = alert.to_model();
+        event.incident.kind == self.act.expected && event.stage == IncidentStage::Opened
     }
 
     fn missing_alert(&self) -> Failure {
@@ -185,34 +199,73 @@ impl Scene<'_> {
     }
 
     /// Tells where else the alert was heard.
-    async fn echo(&mut self, alert: &Alert) -> Result<(), Failure> {
-        // Listening on collects the places; what else is heard in this moment belongs to the same break.
-        let listen = async {
-            loop {
-                self.stage.hear().await;
-            }
-        };
-        let _: Result<(), _> = tokio::time::timeout(ECHO, listen).await;
+    async fn echo(&mut self, broke: Mono, alert: &Alert) -> Result<(), Failure> {
+        // Listening on collects the places.
+        self.listen(ECHO, broke).await?;
         self.teller.tell(&Step::HeardIn { clusters: self.stage.ears.places(&alert.id) })
     }
 
     /// Asks the servers whose links are cut. A killed server cannot be asked.
-    async fn claims(&self, broke: Mono, alert: &Alert) -> Result<Option<(usize, usize)>, Failure> {
-        let incident = alert.to_model().incident;
+    async fn claims(
+        &self,
+        broke: Mono,
+        links: &[ServerLink],
+        alert: &Alert,
+    ) -> Result<Option<(usize, usize)>, Failure> {
         if matches!(self.act.fault, ActFault::Kill(_)) {
             return Ok(None);
         }
-        let links: Vec<ServerLink> = incident.scope.server_links;
-        let (listing, asked) = claims::still_listed(&self.stage.lab, &links).await;
-        let now: DateTime<Utc> = self.stage.clock.now().wall;
-        let notice = incident.server_view.notice_by.and_then(|at| (at - now).to_std().ok()).map(millis);
-        self.teller.tell(&Step::Claims {
-            after_ms: self.stage.since(broke),
-            asked,
-            listing,
-            notice_in_ms: notice,
-        })?;
+        let (listing, asked) = claims::still_listed(&self.stage.lab, links).await;
+        let notice_by = alert.incident.server_view.notice_by.map(DateTime::<Utc>::from);
+        let now = self.stage.clock.now().wall;
+        let notice_in_ms = notice_by.and_then(|at| (at - now).to_std().ok()).map(millis);
+        let after_ms = self.stage.since(broke);
+        self.teller.tell(&Step::Claims { after_ms, asked, listing, notice_in_ms })?;
         Ok(Some((listing, asked)))
+    }
+
+    /// Goes on asking until no server lists a cut link any more; tells now and then. `None` when they took too long.
+    async fn await_servers(&mut self, broke: Mono, links: &[ServerLink]) -> Result<Option<u64>, Failure> {
+        let mut told = (usize::MAX, self.stage.since(broke));
+        while self.stage.since(broke) < millis(NOTICED_WITHIN) {
+            let (listing, asked) = claims::still_listed(&self.stage.lab, links).await;
+            let after_ms = self.stage.since(broke);
+            let changed = listing != told.0 && told.0 != usize::MAX;
+            if changed || listing == 0 || after_ms - told.1 >= millis(TELL_EVERY) {
+                self.teller.tell(&Step::Claims { after_ms, asked, listing, notice_in_ms: None })?;
+                told = (listing, after_ms);
+            } else if told.0 == usize::MAX {
+                told.0 = listing;
+            }
+            if listing == 0 {
+                return Ok(Some(after_ms));
+            }
+            self.listen(ASK_EVERY, broke).await?;
+        }
+        Ok(None)
+    }
+
+    /// Shows what is heard for a while.
+    async fn listen(&mut self, length: Duration, from: Mono) -> Result<(), Failure> {
+        let listen = async {
+            loop {
+                let heard = self.stage.hear().await;
+                self.show(heard, from)?;
+            }
+        };
+        tokio::time::timeout(length, listen).await.unwrap_or(Ok(()))
+    }
+
+    /// Shows one message, with the time since the break or the heal. Details are left out.
+    fn show(&self, heard: Heard, from: Mono) -> Result<(), Failure> {
+        let after_ms = Some(self.stage.since(from));
+        match heard {
+            Heard::Alert(alert) => self.teller.tell(&Step::alert(after_ms, &alert)),
+            Heard::Event(event) => match word_of(&event) {
+                Some(word) => self.teller.tell(&Step::Event { after_ms, word, text: event.text }),
+                None => Ok(()),
+            },
+        }
     }
 
     async fn traffic(&self, broke: Mono) -> Result<(), Failure> {
@@ -227,20 +280,10 @@ impl Scene<'_> {
         let wanted = async {
             loop {
                 let heard = self.stage.hear().await;
-                let after_ms = self.stage.since(healed);
-                match heard {
-                    Heard::Event(event) => {
-                        if let Some(word) = word_of(&event) {
-                            self.teller.tell(&Step::Event { after_ms: Some(after_ms), word, text: event.text })?;
-                        }
-                    }
-                    Heard::Alert(news) => {
-                        self.teller.tell(&Step::alert(Some(after_ms), &news))?;
-                        let event = news.to_model();
-                        if news.incident.incident == alert.incident.incident && event.stage == IncidentStage::Resolved {
-                            return Ok(after_ms);
-                        }
-                    }
+                let over = matches!(&heard, Heard::Alert(news) if is_end_of(alert, news));
+                self.show(heard, healed)?;
+                if over {
+                    return Ok(self.stage.since(healed));
                 }
             }
         };
@@ -256,6 +299,10 @@ impl Scene<'_> {
             Err(_) => Err(missing()),
         }
     }
+}
+
+fn is_end_of(alert: &Alert, news: &Alert) -> bool {
+    news.incident.incident == alert.incident.incident && news.to_model().stage == IncidentStage::Resolved
 }
 
 /// Reads the incidents back from JetStream, as any client of the account can.
