@@ -69,35 +69,50 @@ pub(super) async fn run(global: &Global, args: DemoArgs) -> Result<Exit, Failure
         return teller.tell(&Step::Done { what: answer }).map(|()| Exit::Ok);
     }
     let mut signals = Signals::listen().map_err(Failure::internal)?;
-    tokio::select! {
-        biased;
-        () = signals.next() => Err(Failure::internal(anyhow::anyhow!("interrupted; everything was stopped and removed"))),
-        done = perform(&args, &teller) => done,
-    }
-}
-
-/// The whole demonstration. Dropping it stops and removes everything.
-async fn perform(args: &DemoArgs, teller: &Teller) -> Result<Exit, Failure> {
     // Two demonstrations cannot be told apart from another terminal: the second one is refused before it starts anything.
     let listener = if args.keep { Some(Listener::open().await?) } else { None };
-    teller.tell(&Step::Intro)?;
-    let mut stage = Stage::set(teller).await?;
-    if !args.no_tour {
-        tour::run(&mut stage, teller, args.quick).await?;
-    }
+    let mut stage = tokio::select! {
+        biased;
+        () = signals.next() => return Err(interrupted()),
+        stage = show(&args, &teller) => stage?,
+    };
     if let Some(listener) = listener {
-        play(&mut stage, listener, teller).await?;
+        play(&mut stage, listener, &mut signals, &teller).await?;
     }
     stage.strike().await;
     teller.tell(&Step::End)?;
     Ok(Exit::Ok)
 }
 
+/// Sets the stage and plays the tour on it. Dropping it stops and removes everything.
+async fn show(args: &DemoArgs, teller: &Teller) -> Result<Stage, Failure> {
+    teller.tell(&Step::Intro)?;
+    let mut stage = Stage::set(teller).await?;
+    if !args.no_tour {
+        tour::run(&mut stage, teller, args.quick).await?;
+    }
+    Ok(stage)
+}
+
+fn interrupted() -> Failure {
+    Failure::internal(anyhow::anyhow!("interrupted; everything was stopped and removed"))
+}
+
 /// Obeys commands from other terminals and shows what is heard, until interrupted.
-async fn play(stage: &mut Stage, mut listener: Listener, teller: &Teller) -> Result<(), Failure> {
-    let mut signals = Signals::listen().map_err(Failure::internal)?;
+async fn play(
+    stage: &mut Stage,
+    mut listener: Listener,
+    signals: &mut Signals,
+    teller: &Teller,
+) -> Result<(), Failure> {
+    stage.stored().await?;
     let config = stage.write_config()?;
-    teller.tell(&Step::Invitation { config, urls: stage.urls(), login: stage.login() })?;
+    teller.tell(&Step::Invitation {
+        program: program(),
+        config,
+        urls: stage.urls(),
+        login: stage.login(),
+    })?;
     loop {
         tokio::select! {
             () = signals.next() => return Ok(()),
@@ -117,6 +132,11 @@ async fn play(stage: &mut Stage, mut listener: Listener, teller: &Teller) -> Res
             },
         }
     }
+}
+
+/// What to type to start this program again, from this directory.
+fn program() -> String {
+    std::env::args().next().unwrap_or_else(|| "gatewatch".to_owned())
 }
 
 /// Prints steps: text for people, or one JSON object a line.

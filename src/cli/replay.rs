@@ -7,7 +7,7 @@ use super::show;
 use super::term::{Look, Style, tell};
 use crate::daemon::replay::{Replayed, Shown, replay};
 use crate::engine::{Output, Policy};
-use crate::model::incident::{IncidentId, Stage};
+use crate::model::incident::{IncidentId, IncidentKind};
 use crate::model::time::{Mono, Now};
 use crate::model::transition::Change;
 use crate::wire::advisory::Advisories;
@@ -15,7 +15,7 @@ use crate::wire::capture::{CaptureError, Reader};
 use crate::wire::lines::Lines;
 use crate::wire::text;
 use clap::Args;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, StdoutLock, Write};
 use std::path::PathBuf;
@@ -63,11 +63,9 @@ fn play(args: &ReplayArgs, policy: Policy, mut show: Box<dyn Show + '_>) -> Resu
     let mut tally = Tally::default();
     let mut failed: Option<io::Error> = None;
     let replayed = replay(reader, policy, |now, shown| {
-        if matches!(&shown, Shown::Output(Output::Transition(_))) && args.incidents {
-            return;
-        }
         tally.count(&shown);
-        if failed.is_none() {
+        let left_out = args.incidents && matches!(&shown, Shown::Output(Output::Transition(_)));
+        if !left_out && failed.is_none() {
             failed = show.show(now, &shown).err();
         }
     });
@@ -203,8 +201,8 @@ const fn change_look(change: &Change) -> Look {
 #[derive(Debug, Default)]
 struct Tally {
     transitions: u64,
-    opened: BTreeMap<&'static str, BTreeSet<IncidentId>>,
-    resolved: BTreeSet<IncidentId>,
+    /// The latest kind of each incident.
+    incidents: BTreeMap<IncidentId, IncidentKind>,
 }
 
 impl Tally {
@@ -212,34 +210,13 @@ impl Tally {
         match shown {
             Shown::Output(Output::Transition(_)) => self.transitions += 1,
             Shown::Output(Output::Incident(event)) => {
-                let id = event.incident.id.clone();
-                match event.stage {
-                    Stage::Opened => {
-                        self.opened.entry(event.incident.kind.token()).or_default().insert(id);
-                    }
-                    Stage::Updated => {}
-                    Stage::Resolved => {
-                        self.resolved.insert(id);
-                    }
-                }
+                self.incidents.insert(event.incident.id.clone(), event.incident.kind);
             }
             Shown::Output(Output::Ask(_) | Output::Beat(_)) | Shown::Mark(_) => {}
         }
     }
 
     fn render(&self, replayed: &Replayed, style: Style) -> String {
-        let kinds: Vec<String> =
-            self.opened.iter().map(|(kind, ids)| format!("{} {kind}", ids.len())).collect();
-        let opened = self.opened.values().map(BTreeSet::len).sum::<usize>();
-        let incidents = match opened {
-            0 => "no incident".to_owned(),
-            1 => format!("1 incident ({})", kinds.join(", ")),
-            _ => format!("{opened} incidents ({})", kinds.join(", ")),
-        };
-        let transitions = match self.transitions {
-            0 => String::new(),
-            count => format!("{count} state changes, "),
-        };
         let snapshot = &replayed.snapshot;
         let servers: usize = snapshot.clusters.iter().map(|cluster| cluster.servers.len()).sum();
         let undecodable = match replayed.undecodable {
@@ -247,14 +224,29 @@ impl Tally {
             count => format!("; {count} messages could not be decoded"),
         };
         format!(
-            "\n{} {transitions}{incidents}, {} resolved, {} open at the end\n{} lines over {} from {} servers in {} clusters{undecodable}\n",
+            "\n{} {}, {}\n{} lines over {} from {} in {}{undecodable}\n",
             style.paint(Look::Bold, "summary:"),
-            self.resolved.len(),
-            snapshot.incidents.len(),
+            show::counted(usize::try_from(self.transitions).unwrap_or(usize::MAX), "state change"),
+            self.incidents(snapshot.incidents.len()),
             replayed.lines,
             text::span(replayed.lasted.0),
-            servers,
-            snapshot.clusters.len(),
+            show::counted(servers, "server"),
+            show::counted(snapshot.clusters.len(), "cluster"),
         )
+    }
+
+    /// `2 incidents (1 cluster_offline, 1 gateway_down), none open at the end`
+    fn incidents(&self, open: usize) -> String {
+        if self.incidents.is_empty() {
+            return "no incident".to_owned();
+        }
+        let mut kinds: BTreeMap<IncidentKind, usize> = BTreeMap::new();
+        for kind in self.incidents.values() {
+            *kinds.entry(*kind).or_default() += 1;
+        }
+        let kinds: Vec<String> = kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let open = if open == 0 { "none".to_owned() } else { open.to_string() };
+        let incidents = show::counted(self.incidents.len(), "incident");
+        format!("{incidents} ({}), {open} open at the end", kinds.join(", "))
     }
 }

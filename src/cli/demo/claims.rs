@@ -33,11 +33,16 @@ async fn gateways(lab: &Supercluster, link: &ServerLink) -> Option<Vec<ClusterNa
     let mut answers = client.subscribe(subject::replies(&inbox)).await.ok()?;
     let what = crate::model::ask::Survey::Gateways;
     let reply = subject::survey_reply(&inbox, what, 1);
-    client.publish_with_reply(subject::request(&server.id()?, what), reply, bytes::Bytes::new()).await.ok()?;
+    client
+        .publish_with_reply(subject::request(&server.id()?, what), reply, bytes::Bytes::new())
+        .await
+        .ok()?;
     let answer = answers.next().await?;
     let mut decoder = Decoder::new(link.server.cluster.clone());
     match decoder.decode(Mono::default(), &answer.subject, &answer.payload).ok()??.fact {
-        Fact::Gateways(report) => Some(report.outbound.into_iter().map(|outbound| outbound.cluster).collect()),
+        Fact::Gateways(report) => {
+            Some(report.outbound.into_iter().map(|outbound| outbound.cluster).collect())
+        }
         Fact::Beat { .. }
         | Fact::Stats(_)
         | Fact::Config(_)

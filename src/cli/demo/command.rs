@@ -117,7 +117,8 @@ fn cut(
     if let Some(name) = server {
         let cluster = lab.server(name)?.key().cluster.clone();
         let side = sides.iter_mut().find(|side| side.cluster == cluster);
-        let elsewhere = || CommandError::Elsewhere { server: name.to_owned(), from: from.clone(), to: to.clone() };
+        let elsewhere =
+            || CommandError::Elsewhere { server: name.to_owned(), from: from.clone(), to: to.clone() };
         *side.ok_or_else(elsewhere)? = Side::server(cluster, name);
     }
     let [a, b] = sides;
@@ -138,7 +139,8 @@ fn cut(
 
 /// The servers that a name means: one, or all of a cluster.
 fn servers<'a>(lab: &'a Supercluster, target: &str) -> Result<Vec<&'a LabServer>, UnknownName> {
-    let all: Vec<&LabServer> = lab.servers().iter().filter(|server| server.key().cluster.as_str() == target).collect();
+    let all: Vec<&LabServer> =
+        lab.servers().iter().filter(|server| server.key().cluster.as_str() == target).collect();
     if all.is_empty() { Ok(vec![lab.server(target)?]) } else { Ok(all) }
 }
 

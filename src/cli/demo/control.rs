@@ -54,7 +54,9 @@ impl Listener {
         // Nobody answers there: it is left over from one that was killed.
         let _ = std::fs::remove_file(&path);
         let socket = UnixListener::bind(&path).map_err(|error| {
-            Failure::internal(anyhow::Error::new(error).context(format!("cannot listen on {}", path.display())))
+            Failure::internal(
+                anyhow::Error::new(error).context(format!("cannot listen on {}", path.display())),
+            )
         })?;
         Ok(Self { socket, path })
     }

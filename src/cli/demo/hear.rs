@@ -31,7 +31,9 @@ impl Ears {
     pub(super) async fn open(lab: &Supercluster) -> Result<Self, ConnectError> {
         let mut messages = SelectAll::new();
         for cluster in lab.clusters() {
-            let Some(server) = lab.servers().iter().find(|server| server.key().cluster == cluster) else { continue };
+            let Some(server) = lab.servers().iter().find(|server| server.key().cluster == cluster) else {
+                continue;
+            };
             let client = server.app_client().await?;
             // A subscription fails only on a client that was closed.
             let Ok(subscriber) = client.subscribe("gatewatch.>").await else { continue };

@@ -47,7 +47,7 @@ pub(super) fn render(step: &Step, style: Style) -> String {
             kept(stream, &models, style)
         }
         Step::Outcome { acts } => outcome(acts, style),
-        Step::Invitation { config, urls, login } => invitation(config, urls, login, style),
+        Step::Invitation { program, config, urls, login } => invitation(program, config, urls, login, style),
         Step::Done { what } => format!("{}\n", style.wrap(what, 0)),
         Step::End => format!("\n{}\n", style.paint(Look::Dim, "Everything is stopped and removed.")),
     }
@@ -113,7 +113,9 @@ fn claims(after_ms: u64, asked: usize, listing: usize, notice_in_ms: Option<u64>
         (1, 1) => ("the server still lists its link as up".to_owned(), "it"),
         (0, 1) => ("the server lists its link no more: now it knows too".to_owned(), ""),
         (0, _) => (format!("none of the {asked} servers lists its link any more: now they know too"), ""),
-        (listing, _) if listing == asked => (format!("all {asked} servers still list their link as up"), "they"),
+        (listing, _) if listing == asked => {
+            (format!("all {asked} servers still list their link as up"), "they")
+        }
         (_, _) => (format!("{listing} of {asked} servers still list their link as up"), "they"),
     };
     let text = match notice_in_ms {
@@ -128,11 +130,13 @@ fn claims(after_ms: u64, asked: usize, listing: usize, notice_in_ms: Option<u64>
 
 /// One row for each place of publishing, one column for each place of arrival.
 fn traffic(after_ms: u64, flows: &[Flow], style: Style) -> String {
-    let mut text = line(Some(after_ms), Look::Plain, "messages", "of a plain application since the break:", style);
+    let mut text =
+        line(Some(after_ms), Look::Plain, "messages", "of a plain application since the break:", style);
     let targets: BTreeSet<&str> = flows.iter().map(|flow| flow.to.as_str()).collect();
     let sources: BTreeSet<&str> = flows.iter().map(|flow| flow.from.as_str()).collect();
     let arrived: Vec<String> = targets.iter().map(|to| format!("arrived in {to}")).collect();
-    let header: Vec<&str> = ["published on", "sent"].into_iter().chain(arrived.iter().map(String::as_str)).collect();
+    let header: Vec<&str> =
+        ["published on", "sent"].into_iter().chain(arrived.iter().map(String::as_str)).collect();
     let mut table = style.table(&header);
     for from in sources {
         let of_source = |to: &str| flows.iter().find(|flow| flow.from == from && flow.to == to);
@@ -193,25 +197,26 @@ fn outcome(acts: &[ActOutcome], style: Style) -> String {
     )
 }
 
-fn invitation(config: &Path, urls: &[String], login: &Login, style: Style) -> String {
-    let config = config.display();
+fn invitation(program: &str, config: &Path, urls: &[String], login: &Login, style: Style) -> String {
     let Login { user, password } = login;
     let url = urls.first().map(String::as_str).unwrap_or_default();
+    let run = |verbs: &[&str]| verbs.iter().map(|verb| format!("{program} {verb}")).collect::<Vec<_>>();
+    let breaks = run(&[
+        "demo break east west         also --one-way, --reset, --server east-1",
+        "demo kill west-1             also stop, freeze; west means all of it",
+        "demo heal",
+        "demo start west",
+    ]);
+    let mut looks = vec![format!("export GATEWATCH_CONFIG={}", config.display())];
+    looks.extend(run(&["status", "watch --events", "incidents list", "incidents show latest"]));
+    let plain = vec![
+        format!("nats -s {url} --user {user} --password {password} \\"),
+        "     sub 'gatewatch.alert.>'".to_owned(),
+    ];
     let commands = [
-        ("Break it, from another terminal", vec![
-            "gatewatch demo break east west              also --one-way, --reset, --server east-1".to_owned(),
-            "gatewatch demo kill west-1                  also stop, freeze; west means all of it".to_owned(),
-            "gatewatch demo heal; gatewatch demo start west".to_owned(),
-        ]),
-        ("Look at it", vec![
-            format!("export GATEWATCH_CONFIG={config}"),
-            "gatewatch status; gatewatch incidents list; gatewatch incidents show latest".to_owned(),
-            "gatewatch watch --events".to_owned(),
-        ]),
-        ("Or with the nats tool", vec![
-            format!("nats -s {url} --user {user} --password {password} \\"),
-            "     sub 'gatewatch.alert.>'".to_owned(),
-        ]),
+        ("Break it, from another terminal", breaks),
+        ("Look at it", looks),
+        ("Or with the nats tool", plain),
     ];
     let mut text = format!("\n{}\n", style.paint(Look::Bold, "The supercluster runs on; Ctrl-C ends it"));
     for (title, lines) in commands {

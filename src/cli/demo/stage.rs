@@ -13,6 +13,8 @@ use crate::lab::{Finder, ServerBinary, Supercluster};
 use crate::model::snapshot::Snapshot;
 use crate::model::states::{Basis, ClusterState, LinkState, VantageState};
 use crate::model::time::Mono;
+use crate::nats::connect::{Role, first_connect};
+use crate::nats::history::History;
 use crate::nats::provision::Provisioning;
 use std::fs::OpenOptions;
 use std::io::Write;
@@ -24,6 +26,8 @@ use std::time::Duration;
 const WHOLE_WITHIN: Duration = Duration::from_secs(60);
 /// After this, it is said what is waited for.
 const A_MOMENT: Duration = Duration::from_secs(1);
+/// How often it is looked whether the state is stored.
+const LOOK_EVERY: Duration = Duration::from_millis(200);
 /// Where gatewatch and its subscribers are at home: a cluster that the tour leaves alone.
 pub(super) const HOME: &str = "central";
 
@@ -32,7 +36,7 @@ pub(super) struct Stage {
     pub(super) clock: Clock,
     pub(super) ears: Ears,
     pub(super) traffic: Traffic,
-    pub(super) settings: Settings,
+    settings: Settings,
     daemon: Daemon,
     pub(super) lab: Supercluster,
 }
@@ -50,7 +54,13 @@ impl Stage {
         let from = clock.mono();
         let whole = patiently(teller, "the servers find each other", lab.ready(WHOLE_WITHIN)).await?;
         whole.map_err(Failure::unavailable)?;
-        ready(teller, clock, from, "gateways connected", "every cluster with every other one; JetStream has a leader")?;
+        ready(
+            teller,
+            clock,
+            from,
+            "gateways connected",
+            "every cluster with every other one; JetStream has a leader",
+        )?;
 
         let from = clock.mono();
         let ears = Ears::open(&lab).await.map_err(Failure::unavailable)?;
@@ -74,9 +84,38 @@ impl Stage {
         watching(&self.daemon).await
     }
 
+    /// Waits until `status` has something to read, and forgets what was heard until now: it is about the beginning.
+    pub(super) async fn stored(&mut self) -> Result<(), Failure> {
+        let history = self.history("stage").await?;
+        let stored = async {
+            while history.status().await.is_err() {
+                tokio::time::sleep(LOOK_EVERY).await;
+            }
+            while tokio::time::timeout(LOOK_EVERY, self.ears.next()).await.is_ok() {}
+        };
+        tokio::time::timeout(WHOLE_WITHIN, stored).await.map_err(|_| {
+            Failure::internal(anyhow::anyhow!("gatewatch did not store what it sees; --log info tells why"))
+        })
+    }
+
+    /// A reader of what is kept, as any client of the account can be.
+    pub(super) async fn history(&self, name: &str) -> Result<History, Failure> {
+        let alerts = &self.settings.alerts;
+        // Nobody wants the events of this connection.
+        let (events, _) = tokio::sync::mpsc::channel(1);
+        let role = Role::new(&self.settings.instance.name, name);
+        let client = first_connect(&alerts.connection, &role, events).await.map_err(Failure::unavailable)?;
+        Ok(History::new(client, alerts))
+    }
+
     /// Milliseconds since then.
     pub(super) fn since(&self, from: Mono) -> u64 {
         millis(self.clock.mono().since(from))
+    }
+
+    /// The stream that keeps alerts.
+    pub(super) fn alerts_stream(&self) -> String {
+        self.settings.alerts.alerts_stream.clone()
     }
 
     /// Where clients connect, one server of each cluster.
@@ -174,7 +213,8 @@ fn settings(lab: &Supercluster) -> Result<Settings, Failure> {
         ("alerts.password", app.password.clone()),
         ("instance.name", "demo".to_owned()),
     ];
-    let overrides = given.map(|(key, value)| Override { key: key.to_owned(), value, flag: "demo".to_owned() });
+    let overrides =
+        given.map(|(key, value)| Override { key: key.to_owned(), value, flag: "demo".to_owned() });
     Settings::load(None, std::iter::empty(), &overrides).map_err(Failure::internal)
 }
 

@@ -44,7 +44,7 @@ pub(super) enum Step {
     /// What the tour showed.
     Outcome { acts: Vec<ActOutcome> },
     /// How to play on.
-    Invitation { config: PathBuf, urls: Vec<String>, login: Login },
+    Invitation { program: String, config: PathBuf, urls: Vec<String>, login: Login },
     /// A command was carried out.
     Done { what: String },
     /// The end: everything is stopped and removed.

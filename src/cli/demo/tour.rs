@@ -11,8 +11,7 @@ use crate::lab::{Fault, Path, Side};
 use crate::model::ids::ServerLink;
 use crate::model::incident::{IncidentKind, Stage as IncidentStage};
 use crate::model::time::Mono;
-use crate::nats::connect::Role;
-use crate::nats::history::{History, IncidentFilter};
+use crate::nats::history::IncidentFilter;
 use crate::wire::advisory::Alert;
 use chrono::{DateTime, Utc};
 use std::time::Duration;
@@ -179,7 +178,8 @@ impl Scene<'_> {
                 self.show(heard, broke)?;
             }
         };
-        let alert = tokio::time::timeout(ALERT_WITHIN, wanted).await.unwrap_or_else(|_| Err(self.missing_alert()))?;
+        let alert =
+            tokio::time::timeout(ALERT_WITHIN, wanted).await.unwrap_or_else(|_| Err(self.missing_alert()))?;
         let alert_ms = self.stage.since(broke);
         Ok((first.unwrap_or(alert_ms), alert))
     }
@@ -287,17 +287,16 @@ impl Scene<'_> {
                 }
             }
         };
-        let missing = || {
-            Failure::internal(anyhow::anyhow!(
-                "the incident was not resolved within {} s of the heal ({})",
-                RESOLVED_WITHIN.as_secs(),
-                self.act.title
-            ))
-        };
-        match tokio::time::timeout(RESOLVED_WITHIN, wanted).await {
-            Ok(resolved) => resolved,
-            Err(_) => Err(missing()),
-        }
+        let ended = tokio::time::timeout(RESOLVED_WITHIN, wanted).await;
+        ended.unwrap_or_else(|_| Err(self.missing_end()))
+    }
+
+    fn missing_end(&self) -> Failure {
+        Failure::internal(anyhow::anyhow!(
+            "the incident was not resolved within {} s of the heal ({})",
+            RESOLVED_WITHIN.as_secs(),
+            self.act.title
+        ))
     }
 }
 
@@ -307,25 +306,20 @@ fn is_end_of(alert: &Alert, news: &Alert) -> bool {
 
 /// Reads the incidents back from JetStream, as any client of the account can.
 async fn kept(stage: &Stage, teller: &Teller, started: DateTime<Utc>) -> Result<(), Failure> {
-    let alerts = &stage.settings.alerts;
-    let (events, _) = tokio::sync::mpsc::channel(1);
-    let role = Role::new(&stage.settings.instance.name, "reader");
-    let client = crate::nats::connect::first_connect(&alerts.connection, &role, events)
-        .await
-        .map_err(Failure::unavailable)?;
     let filter = IncidentFilter { since: Some(started), ..IncidentFilter::default() };
-    let mut incidents = History::new(client, alerts).incidents(&filter).await.map_err(Failure::unavailable)?;
+    let history = stage.history("reader").await?;
+    let mut incidents = history.incidents(&filter).await.map_err(Failure::unavailable)?;
     incidents.reverse();
     let missing = ACTS.iter().find(|act| !incidents.iter().any(|incident| incident.kind == act.expected));
     teller.tell(&Step::Kept {
-        stream: alerts.alerts_stream.clone(),
+        stream: stage.alerts_stream(),
         incidents: incidents.iter().map(Into::into).collect(),
     })?;
     match missing {
         None => Ok(()),
         Some(act) => Err(Failure::internal(anyhow::anyhow!(
             "stream {} holds no incident of kind {}",
-            alerts.alerts_stream,
+            stage.alerts_stream(),
             act.expected
         ))),
     }

@@ -41,7 +41,10 @@ impl Traffic {
             let name = source.key().name.to_string();
             let mut own = Vec::new();
             for cluster in lab.clusters().iter().filter(|cluster| cluster.as_str() != SOURCE) {
-                let Some(target) = lab.servers().iter().find(|server| server.key().cluster == *cluster) else { continue };
+                let Some(target) = lab.servers().iter().find(|server| server.key().cluster == *cluster)
+                else {
+                    continue;
+                };
                 let counted = Arc::new(Counted {
                     server: name.clone(),
                     to: cluster.to_string(),

@@ -49,7 +49,10 @@ pub(super) fn story(revisions: &[IncidentEvent], now: DateTime<Utc>, style: Styl
     // What the servers said matters as long as it contradicts what is known; at the end it is over.
     let opening = revisions.first().map_or(last, |first| &first.incident);
     let said = [
-        ("Servers", text::server_view(if last.resolved.is_some() { &opening.server_view } else { &last.server_view })),
+        (
+            "Servers",
+            text::server_view(if last.resolved.is_some() { &opening.server_view } else { &last.server_view }),
+        ),
         ("Impact", text::impact(&last.impact)),
         ("Cause", text::cause(last.cause)),
     ];
