@@ -106,7 +106,12 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
-        let parts = PublisherParts { client: client.clone(), missing, metrics: Arc::clone(&metrics), clock };
+        let parts = PublisherParts {
+            client: client.clone(),
+            missing: Arc::clone(&missing),
+            metrics: Arc::clone(&metrics),
+            clock,
+        };
         let (publisher, publishing) = publisher(parts, &settings.alerts);
         tasks.spawn(publishing.run());
 
@@ -127,6 +132,7 @@ impl Daemon {
             client,
             bucket: settings.alerts.bucket.clone(),
             memory: memories,
+            missing,
             snapshots: snapshot.clone(),
             metrics: Arc::clone(&metrics),
             clock,

@@ -9,6 +9,7 @@ use crate::model::incident::{
 };
 use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::Now;
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -231,7 +232,7 @@ impl Finder<'_> {
     /// A server that takes part in every cut of its cluster, with several remote clusters, is the cause also where remote servers
     /// happen to be cut off all together, because the links of all of them end at it.
     fn one_server_behind_all(&mut self) {
-        for (ix, _) in self.suspects() {
+        for ix in self.suspects() {
             let cluster = self.world.servers[ix].cluster;
             let peers = self.world.clusters[cluster].servers.iter();
             let alone = peers.filter(|&&peer| self.world.servers[peer].present()).count() < 2;
@@ -249,28 +250,29 @@ impl Finder<'_> {
 
     /// A server that takes part in cuts with several remote clusters is what those cuts have in common.
     fn servers_cut_off(&mut self) {
-        for (ix, _) in self.suspects() {
+        while let Some(ix) = self.suspects().first().copied() {
             let cuts = self.take(|world, cut| takes_part(world, ix, cut));
-            if !cuts.is_empty() {
-                self.degraded(Subject::Server(self.world.servers[ix].key.clone()), &cuts);
-            }
+            self.degraded(Subject::Server(self.world.servers[ix].key.clone()), &cuts);
         }
     }
 
-    /// Servers that take part in cuts with several remote clusters, those with most clusters first.
-    fn suspects(&self) -> Vec<(ServerIx, BTreeSet<ClusterIx>)> {
-        let mut remotes: BTreeMap<ServerIx, BTreeSet<ClusterIx>> = BTreeMap::new();
+    /// Servers that take part in cuts with several remote clusters: those with most clusters first, and of these those that send.
+    fn suspects(&self) -> Vec<ServerIx> {
+        let mut parts: BTreeMap<ServerIx, (BTreeSet<ClusterIx>, usize)> = BTreeMap::new();
         for &(server, to) in &self.cuts {
-            remotes.entry(server).or_default().insert(to);
+            let (remotes, sends) = parts.entry(server).or_default();
+            remotes.insert(to);
+            *sends += 1;
             if let Some(peer) = peer(self.world, server, to) {
-                remotes.entry(peer).or_default().insert(self.world.servers[server].cluster);
+                parts.entry(peer).or_default().0.insert(self.world.servers[server].cluster);
             }
         }
-        let mut suspects: Vec<_> = remotes.into_iter().filter(|(_, remotes)| remotes.len() >= 2).collect();
-        suspects.sort_by(|a, b| {
-            (b.1.len(), &self.world.servers[a.0].key).cmp(&(a.1.len(), &self.world.servers[b.0].key))
+        parts.retain(|_, (remotes, _)| remotes.len() >= 2);
+        let mut suspects: Vec<_> = parts.into_iter().collect();
+        suspects.sort_by_key(|(ix, (remotes, sends))| {
+            (Reverse(remotes.len()), Reverse(*sends), &self.world.servers[*ix].key)
         });
-        suspects
+        suspects.into_iter().map(|(ix, _)| ix).collect()
     }
 
     fn pairs_degraded(&mut self) {

@@ -190,6 +190,10 @@ impl Turn<'_> {
         let link = self.world.ensure_outbound(ix, remote, self.now);
         link.seen = true;
         let since = link.listed.filter(|before| before.up).map_or(at, |before| before.since);
+        // The peer that it was cut with stays known until the link is made anew: it may explain the cut.
+        if link.listed.is_some_and(|before| before.connection != connection) {
+            link.peer = None;
+        }
         link.listed = Some(Listed { up: true, since, at, connection });
         // A report that left before the cut, or on its way when beats had just shown it, denies nothing; nor does a link made anew.
         if since <= link.held.since.mono
@@ -206,7 +210,6 @@ impl Turn<'_> {
             if !listed.contains(remote) {
                 let since = link.listed.filter(|before| !before.up).map_or(at, |before| before.since);
                 link.listed = Some(Listed { up: false, since, at, connection: None });
-                link.peer = None;
             }
         }
     }

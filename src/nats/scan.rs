@@ -8,6 +8,7 @@ use async_nats::jetstream::stream::{ConsumerError, ConsumerErrorKind};
 use async_nats::jetstream::{Context, ErrorCode, Message};
 use futures::StreamExt;
 use serde::de::IgnoredAny;
+use serde_json::json;
 use std::time::Duration;
 
 /// Messages asked for at a time; well below what a subscription holds.
@@ -51,7 +52,7 @@ pub(super) async fn scan(
     let consumer = create(context, what).await?;
     let read = read(context, &consumer, each).await;
     let delete = format!("CONSUMER.DELETE.{stream}.{}", consumer.cached_info().name);
-    if let Err(error) = jetstream::ask::<IgnoredAny>(context, delete, &()).await {
+    if let Err(error) = jetstream::ask::<IgnoredAny>(context, delete, &json!({})).await {
         tracing::debug!(%error, stream, "the server will remove the consumer by itself");
     }
     Ok(read?)

@@ -7,6 +7,8 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
+mod invariants;
 mod scenarios;
 mod sim;
 mod story;
+mod truth;

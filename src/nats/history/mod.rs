@@ -17,8 +17,12 @@ use crate::model::snapshot::Snapshot;
 use crate::wire::advisory::Alert;
 use async_nats::Client;
 use async_nats::jetstream::consumer::DeliverPolicy;
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
+use ulid::Ulid;
+
+/// How far the server's clock, which streams go by, may be behind ours.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 
 /// Why the past cannot be told.
 #[derive(Debug, thiserror::Error)]
@@ -108,7 +112,7 @@ impl History {
     /// [`HistoryError::NoIncident`] when none is remembered, or why the stream cannot be read.
     pub async fn revisions(&self, id: &IncidentId) -> Result<Vec<IncidentEvent>, HistoryError> {
         let mut revisions: BTreeMap<u32, IncidentEvent> = BTreeMap::new();
-        self.each_alert(None, |event| {
+        self.each_alert(opened_after(id), |event| {
             if event.incident.id == *id {
                 revisions.entry(event.incident.revision).or_insert(event);
             }
@@ -157,4 +161,11 @@ impl History {
             ScanError::JetStream(source) => HistoryError::JetStream { stream: self.stream.clone(), source },
         })
     }
+}
+
+/// A moment before the incident was opened: its id tells the time. `None` for an id of another form.
+fn opened_after(id: &IncidentId) -> Option<DateTime<Utc>> {
+    let opened = Ulid::from_string(id.as_str()).ok()?.timestamp_ms();
+    let opened = DateTime::from_timestamp_millis(i64::try_from(opened).ok()?)?;
+    opened.checked_sub_signed(CLOCKS_DIFFER)
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroU64;
 use std::time::Duration;
 
 /// Size limit of the bucket: it holds one value per key, so it stays far below. Some accounts refuse streams without a limit.
-const BUCKET_MAX_BYTES: i64 = 64 * 1024 * 1024;
+const BUCKET_MAX_BYTES: i64 = 16 * 1024 * 1024;
 
 /// One thing to be provisioned.
 #[derive(Debug, Clone)]

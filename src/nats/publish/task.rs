@@ -70,7 +70,7 @@ enum Which {
 }
 
 /// What an await in the background brought.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 enum News {
     Settled(Which, Ticket, Outcome),
     Probed(Which, bool),
@@ -332,7 +332,10 @@ async fn confirmed(ack: PublishAckFuture, missing: Arc<tokio::sync::Notify>) -> 
             let outcome = judge(&error);
             match outcome {
                 Outcome::Refused => {
-                    tracing::error!(error = jetstream::chain(&error), "the stream refused a message for good")
+                    tracing::error!(
+                        error = jetstream::chain(&error),
+                        "the stream refused a message for good"
+                    );
                 }
                 Outcome::Stored | Outcome::Failed | Outcome::Unsent => {
                     tracing::debug!(error = jetstream::chain(&error), "storing a message was not confirmed");

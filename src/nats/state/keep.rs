@@ -13,9 +13,11 @@ use crate::model::snapshot::Snapshot;
 use crate::nats::backoff::Backoff;
 use crate::nats::jetstream::{JetStreamError, chain};
 use async_nats::Client;
+use async_nats::jetstream::ErrorCode;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -37,6 +39,8 @@ pub struct StateKeeper {
     pub memory: mpsc::Sender<Memory>,
     /// All current truth; `None` until there is any.
     pub snapshots: watch::Receiver<Option<Snapshot>>,
+    /// Notified when the bucket turns out to be missing.
+    pub missing: Arc<Notify>,
     /// Counts writes and failures.
     pub metrics: Arc<Metrics>,
     /// Times writes.
@@ -50,9 +54,11 @@ impl StateKeeper {
         let mut writer = Writer {
             bucket: Bucket::new(&self.client, &self.bucket),
             stored: Stored::new(&memory, self.clock.mono()),
+            missing: self.missing,
             metrics: self.metrics,
             clock: self.clock,
             not_before: self.clock.now().wall,
+            revision: 0,
             failing: false,
         };
         // Full or closed: whoever wants the memory has it already, or wants it no more.
@@ -95,10 +101,13 @@ impl StateKeeper {
 struct Writer {
     bucket: Bucket,
     stored: Stored,
+    missing: Arc<Notify>,
     metrics: Arc<Metrics>,
     clock: Clock,
     /// Older snapshots do not know yet what was read back.
     not_before: chrono::DateTime<chrono::Utc>,
+    /// Of the latest write. Revisions of a bucket only grow.
+    revision: u64,
     failing: bool,
 }
 
@@ -121,6 +130,9 @@ impl Writer {
 
     async fn failed(&mut self, error: &JetStreamError, pause: Duration) {
         self.metrics.state_write_failures.bump();
+        if error.code() == Some(ErrorCode::STREAM_NOT_FOUND) {
+            self.missing.notify_one();
+        }
         if !self.failing {
             tracing::warn!(error = chain(error), "the state cannot be stored, trying again");
         }
@@ -132,25 +144,40 @@ impl Writer {
     async fn round(&mut self, snapshots: &watch::Receiver<Option<Snapshot>>) -> Result<(), JetStreamError> {
         let newest = snapshots.borrow().clone();
         let Some(snapshot) = newest.filter(|snapshot| snapshot.at > self.not_before) else { return Ok(()) };
-        for write in self.stored.plan(&snapshot, self.clock.mono()) {
+        let mut writes = VecDeque::from(self.stored.plan(&snapshot, self.clock.mono()));
+        while let Some(write) = writes.pop_front() {
             let Some((key, value)) = render(&write, &snapshot) else { continue };
-            let written = match value {
-                Some(value) => self.bucket.put(&key, value).await,
-                None => self.bucket.delete(&key).await,
-            };
-            match written {
-                Ok(_revision) => self.metrics.state_writes.bump(),
-                Err(PutError::TooLarge) => {
-                    self.metrics.state_write_failures.bump();
-                    tracing::warn!(key, "the record is larger than the server's max_payload: not stored");
-                }
-                Err(PutError::Failed(error)) => return Err(error),
+            if self.write(&key, value).await? {
+                tracing::info!("the bucket was made anew: storing the whole state");
+                self.stored.lost();
+                writes = self.stored.plan(&snapshot, self.clock.mono()).into();
+            } else {
+                self.stored.done(write, &snapshot, self.clock.mono());
             }
-            self.stored.done(write, &snapshot, self.clock.mono());
         }
         if std::mem::take(&mut self.failing) {
             tracing::info!("the state is stored again");
         }
         Ok(())
+    }
+
+    /// Writes or deletes one key. Returns whether the bucket turned out to be another one than before.
+    async fn write(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<bool, JetStreamError> {
+        let written = match value {
+            Some(value) => self.bucket.put(key, value).await,
+            None => self.bucket.delete(key).await,
+        };
+        match written {
+            Ok(revision) => {
+                self.metrics.state_writes.bump();
+                Ok(std::mem::replace(&mut self.revision, revision) > revision)
+            }
+            Err(PutError::TooLarge) => {
+                self.metrics.state_write_failures.bump();
+                tracing::warn!(key, "the record is larger than the server's max_payload: not stored");
+                Ok(false)
+            }
+            Err(PutError::Failed(error)) => Err(error),
+        }
     }
 }

@@ -83,6 +83,13 @@ impl Stored {
             .is_none_or(|(written, stored)| now.since(*written) >= HEARTBEAT || *stored != essence(snapshot))
     }
 
+    /// The bucket was made anew: nothing of what was stored is there any more.
+    pub(super) fn lost(&mut self) {
+        self.snapshot = None;
+        self.links = None;
+        self.incidents.clear();
+    }
+
     /// A write was carried out.
     pub(super) fn done(&mut self, write: Write, snapshot: &Snapshot, now: Mono) {
         match write {

@@ -131,3 +131,12 @@ fn what_was_read_back_is_not_written_again_nor_deleted_before_the_engine_took_it
     let later = Mono::default() + RESTORING;
     assert_eq!(round(&mut stored, &too_early, later)[0], Write::Forget("J".into()));
 }
+
+#[test]
+fn when_the_bucket_was_made_anew_everything_true_is_written_again() {
+    let mut stored = empty();
+    let truth = snapshot(&[link("a", "b")], vec![incident("I", 1)]);
+    let first = round(&mut stored, &truth, NOW);
+    stored.lost();
+    assert_eq!(round(&mut stored, &truth, NOW), first);
+}

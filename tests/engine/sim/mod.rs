@@ -92,6 +92,7 @@ enum Event {
     Linked { server: usize, life: u32, to: usize, peer: usize, peer_life: u32 },
     Stale { server: usize, to: usize, connection: u64, since: u64 },
     Unstick { server: usize, to: usize, connection: u64, since: u64 },
+    Start { server: usize },
     Kill { server: usize, life: u32 },
     CloseClients { server: usize, life: u32 },
     Shutdown { server: usize, life: u32 },
@@ -254,6 +255,7 @@ impl Sim {
             }
             Event::Stale { server, to, connection, since } => self.stale(server, to, connection, since),
             Event::Unstick { server, to, connection, since } => self.unstick(server, to, connection, since),
+            Event::Start { server } => self.start_server(server),
             Event::Kill { server, life } => self.kill_life(server, life),
             Event::CloseClients { server, life } => self.close_clients(server, life),
             Event::Shutdown { server, life } => self.shutdown(server, life),

@@ -95,6 +95,10 @@ impl Sim {
 
     pub(super) fn start_server(&mut self, ix: usize) {
         if self.servers[ix].health != Health::Dead {
+            // Whoever restarts a server waits until it has left.
+            if self.servers[ix].leaving {
+                self.after(500, 500, Event::Start { server: ix });
+            }
             return;
         }
         self.begin_life(ix);
@@ -137,8 +141,12 @@ impl Sim {
 
     /// Says that it stops, and does.
     pub(super) fn shutdown(&mut self, ix: usize, life: u32) {
-        if self.servers[ix].life != life || self.servers[ix].health != Health::Running {
+        if self.servers[ix].life != life || self.servers[ix].health == Health::Dead {
             return;
+        }
+        if self.servers[ix].health == Health::Frozen {
+            self.servers[ix].leaving = true;
+            return self.after(500, 500, Event::Shutdown { server: ix, life });
         }
         self.broadcast(ix, &Fact::Stopped(self.identity(ix)));
         self.after(8, 12, Event::Kill { server: ix, life });

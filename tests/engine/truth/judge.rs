@@ -1,0 +1,175 @@
+//! Compares what was told with the truth.
+
+use super::plan::{Expected, Fault, LASTING, PAUSE, Plan};
+use crate::invariants::Invariants;
+use crate::sim::{Sim, Told};
+use gatewatch::model::incident::{Direction, Incident, IncidentEvent, IncidentKind, Stage, Subject};
+use gatewatch::model::snapshot::Snapshot;
+use gatewatch::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
+use gatewatch::model::transition::Change;
+
+/// How soon a lasting fault was seen and told of. Milliseconds after it began.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Delay {
+    pub(super) fault: &'static str,
+    pub(super) confirmed: Option<u64>,
+    pub(super) told: u64,
+}
+
+/// Every way in which a run contradicts the truth.
+pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec<String> {
+    let mut wrong = continuity(sim);
+    let events: Vec<(u64, &IncidentEvent)> = sim.told.iter().filter_map(incident).collect();
+    for (at, event) in &events {
+        if let Some(why) = unexplained(plan, *at, event) {
+            wrong.push(why);
+        }
+    }
+    if !plan.entangled {
+        for fault in &plan.faults {
+            wrong.extend(liveness(fault, sim, &events, delays));
+        }
+    }
+    wrong.extend(closure(sim.snapshot().as_ref()));
+    wrong
+}
+
+fn incident((at, told): &(i64, Told)) -> Option<(u64, &IncidentEvent)> {
+    match told {
+        Told::Incident(event) => Some((u64::try_from(*at).unwrap_or(0), event)),
+        Told::Step(_) | Told::Transition(_) => None,
+    }
+}
+
+fn continuity(sim: &Sim) -> Vec<String> {
+    let mut invariants = Invariants::default();
+    let mut wrong = Vec::new();
+    for (at, told) in &sim.told {
+        let result = match told {
+            // Another life of gatewatch begins with nothing known but the incidents that were open.
+            Told::Step(step) if step == "gatewatch starts" => {
+                invariants = Invariants::with_open(invariants.open());
+                Ok(())
+            }
+            Told::Step(_) => Ok(()),
+            Told::Transition(transition) => invariants.transition(transition),
+            Told::Incident(event) => invariants.incident(event),
+        };
+        wrong.extend(result.err().map(|error| format!("at {at} ms: {error}")));
+    }
+    wrong
+}
+
+/// An incident that no fault active lately explains.
+fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
+    let incident = &event.incident;
+    let mut begun = plan.faults.iter().filter(|fault| fault.from <= at);
+    let explained = if plan.entangled {
+        begun.any(|fault| entangled(fault, &incident.subject))
+    } else {
+        begun.any(|fault| at <= fault.to + PAUSE && explains(fault, incident))
+    };
+    let told = format!("at {at} ms: {} {} {:?}", event.stage, incident.kind, incident.subject);
+    (!explained).then(|| format!("{told} is explained by no fault"))
+}
+
+fn explains(fault: &Fault, incident: &Incident) -> bool {
+    let about = (incident.kind, incident.subject.clone());
+    let expected = fault.expected.iter().any(|one| one.kind == about.0 && one.subject == about.1);
+    expected || fault.also.contains(&about)
+}
+
+fn entangled(fault: &Fault, subject: &Subject) -> bool {
+    let touched = |name: &str| fault.touches.iter().any(|touched| touched == name);
+    match subject {
+        Subject::Cluster(name) => touched(name.as_str()),
+        Subject::Pair(a, b) => touched(a.as_str()) || touched(b.as_str()),
+        Subject::Server(key) => touched(key.cluster.as_str()),
+    }
+}
+
+/// Every lasting fault is told of as what it is, within its time, under one id, and as nothing else first.
+fn liveness(
+    fault: &Fault,
+    sim: &Sim,
+    events: &[(u64, &IncidentEvent)],
+    delays: &mut Vec<Delay>,
+) -> Vec<String> {
+    let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + PAUSE);
+    let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
+    let mut wrong = Vec::new();
+    if opened > fault.expected.len() {
+        wrong.push(format!("{}: {opened} incidents are opened for {}", fault.name, fault.expected.len()));
+    }
+    if fault.to - fault.from < LASTING {
+        return wrong;
+    }
+    for expected in &fault.expected {
+        let mut told = during().filter(|(_, event)| fits(expected, &event.incident));
+        match told.next() {
+            Some((at, _)) if *at <= fault.from + expected.within => {
+                let confirmed = confirmed(fault, sim);
+                delays.push(Delay { fault: fault.name, confirmed, told: at - fault.from });
+            }
+            Some((at, _)) => wrong.push(format!("{}: told of only at {at} ms: {expected:?}", fault.name)),
+            None => wrong.push(format!("{}: never told of as {expected:?}", fault.name)),
+        }
+    }
+    wrong
+}
+
+fn fits(expected: &Expected, incident: &Incident) -> bool {
+    let direction = match (incident.direction(), incident.kind) {
+        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => expected.only.as_ref() == Some(&link),
+        (Some(Direction::Both), IncidentKind::GatewayDown) => expected.only.is_none(),
+        (Some(_) | None, _) => true,
+    };
+    direction && incident.kind == expected.kind && incident.subject == expected.subject
+}
+
+/// When the first bad state was told of.
+fn confirmed(fault: &Fault, sim: &Sim) -> Option<u64> {
+    let ours = fault.expected.iter().any(|expected| expected.kind == IncidentKind::VantageLost);
+    let bad = |change: &Change| match change {
+        Change::ServerLink { to, .. } => *to == ServerLinkState::Down,
+        Change::Server { to, .. } => *to == ServerState::Lost,
+        Change::Cluster { to, .. } => matches!(to, ClusterState::Offline(_) | ClusterState::Unreachable),
+        Change::Vantage { to, .. } => ours && matches!(to, VantageState::Gone | VantageState::Impaired),
+        Change::Link { .. } => false,
+    };
+    let from = i64::try_from(fault.from).ok()?;
+    let first = sim.told.iter().find_map(|(at, told)| match told {
+        Told::Transition(transition) if *at >= from && bad(&transition.change) => Some(at - from),
+        Told::Transition(_) | Told::Step(_) | Told::Incident(_) => None,
+    })?;
+    u64::try_from(first).ok()
+}
+
+/// Everything has healed: nothing is open, nothing is bad.
+fn closure(snapshot: Option<&Snapshot>) -> Vec<String> {
+    let Some(snapshot) = snapshot else { return vec!["gatewatch does not run in the end".to_owned()] };
+    let mut wrong = Vec::new();
+    for incident in &snapshot.incidents {
+        wrong.push(format!("in the end: {} {:?} is open", incident.kind, incident.subject));
+    }
+    for vantage in snapshot.vantages.iter().filter(|one| one.state != VantageState::Sound) {
+        wrong.push(format!("in the end: vantage {} is {}", vantage.cluster, vantage.state));
+    }
+    for cluster in &snapshot.clusters {
+        if cluster.state != ClusterState::Healthy {
+            wrong.push(format!("in the end: cluster {} is {}", cluster.name, cluster.state));
+        }
+        for server in cluster.servers.iter().filter(|one| one.state != ServerState::Live) {
+            wrong.push(format!("in the end: server {} is {}", server.key, server.state));
+        }
+    }
+    for link in &snapshot.links {
+        if link.state != LinkState::Up {
+            wrong.push(format!("in the end: link {} is {}", link.link, link.state));
+        }
+        for part in link.servers.iter().filter(|part| part.state != ServerLinkState::Up) {
+            wrong.push(format!("in the end: {} -> {} is {}", part.server, link.link.to, part.state));
+        }
+    }
+    wrong
+}

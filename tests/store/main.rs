@@ -1,0 +1,9 @@
+//! What is kept in the alert account, on one real supercluster: streams and bucket, alerts and events, state, history.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
+
+mod history;
+mod provision;
+mod publish;
+mod state;
+mod support;
