@@ -1,7 +1,5 @@
 //! The program from outside: arguments, exit codes, what goes to which stream.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 mod cli_support;
 
 use cli_support::Place;

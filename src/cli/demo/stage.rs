@@ -9,7 +9,7 @@ use crate::clock::Clock;
 use crate::config::Override;
 use crate::config::settings::Settings;
 use crate::daemon::Daemon;
-use crate::lab::{Finder, ServerBinary, Supercluster};
+use crate::lab::{Finder, LabServer, ServerBinary, Supercluster};
 use crate::model::snapshot::Snapshot;
 use crate::model::states::{Basis, ClusterState, LinkState, VantageState};
 use crate::model::time::Mono;
@@ -121,7 +121,7 @@ impl Stage {
     /// Where clients connect, one server of each cluster.
     pub(super) fn urls(&self) -> Vec<String> {
         let first = |cluster| self.lab.servers().iter().find(|server| server.key().cluster == cluster);
-        self.lab.clusters().into_iter().filter_map(first).map(|server| server.client_url()).collect()
+        self.lab.clusters().into_iter().filter_map(first).map(LabServer::client_url).collect()
     }
 
     /// How clients log in.
