@@ -53,6 +53,12 @@ fn every_verb_has_a_long_help_with_examples() {
 }
 
 #[test]
+fn help_is_a_verb_too() {
+    let place = Place::empty();
+    assert_eq!(place.run(&["help", "status"]).out, place.run(&["status", "--help"]).out);
+}
+
+#[test]
 fn a_misspelt_verb_or_flag_is_named() {
     let ran = Place::empty().run(&["staus"]);
     assert_eq!(ran.code, Some(64));

@@ -84,6 +84,17 @@ fn a_kept_demonstration_can_be_broken_looked_at_and_healed_from_another_terminal
     let export = gatewatch(&["incidents", "export"]);
     assert_eq!(export.out.lines().count(), 1, "{}", export.out);
 
+    let mut daemon =
+        place.command(&["run", "--config", &file, "--color", "never", "--set", "instance.name=second"]);
+    let mut daemon = daemon.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    let log = BufReader::new(daemon.stderr.take().unwrap()).lines();
+    let is_sound =
+        |line: &String| line.contains("the connection of gatewatch into") && line.contains("is sound");
+    assert_eq!(log.map_while(Result::ok).filter(is_sound).take(3).count(), 3);
+    // From here on nobody reads its log, which must not matter.
+    signal(&daemon, "-TERM");
+    assert_eq!(daemon.wait().unwrap().code(), Some(0));
+
     let ran = gatewatch(&["record", "night.ndjson", "--for", "3s"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     let ran = gatewatch(&["replay", "night.ndjson"]);
@@ -122,8 +133,7 @@ impl Running {
     }
 
     fn interrupt(&self) {
-        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().unwrap();
-        assert!(sent.success());
+        signal(&self.child, "-INT");
     }
 
     fn code(&mut self) -> Option<i32> {
@@ -140,6 +150,11 @@ impl Drop for Running {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+fn signal(child: &Child, which: &str) {
+    let sent = Command::new("kill").args([which, &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
 }
 
 fn until<T>(mut probe: impl FnMut() -> Option<T>) -> T {

@@ -24,8 +24,7 @@ Try it on this machine, without anything installed:  gatewatch demo";
     after_long_help = EXIT_CODES,
     max_term_width = 100,
     subcommand_required = true,
-    arg_required_else_help = true,
-    disable_help_subcommand = true
+    arg_required_else_help = true
 )]
 pub(super) struct Cli {
     #[command(flatten)]
@@ -34,26 +33,17 @@ pub(super) struct Cli {
     pub(super) verb: Verb,
 }
 
-/// What can be done.
+/// What can be done. Each is described on its arguments.
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
-    /// Run the daemon: listen, alert, keep the history
     Run(run::RunArgs),
-    /// Show all of it on this machine: a supercluster, broken on purpose
     Demo(demo::DemoArgs),
-    /// Show the mesh: links, clusters, open incidents
     Status(status::StatusArgs),
-    /// Follow alerts as they are published
     Watch(watch::WatchArgs),
-    /// Read incidents back: list, show, export
     Incidents(incidents::IncidentsArgs),
-    /// Record raw traffic of a supercluster to a file
     Record(record::RecordArgs),
-    /// Run a recording through the same decoder and engine; needs no server
     Replay(replay::ReplayArgs),
-    /// Look at the configuration
     Config(config::ConfigArgs),
-    /// Print the JSON Schemas of what is published and stored
     Schema(schema::SchemaArgs),
 }
 
@@ -66,6 +56,7 @@ pub(super) struct Global {
         global = true,
         value_name = "FILE",
         env = "GATEWATCH_CONFIG",
+        hide_env_values = true,
         help_heading = "Global options"
     )]
     pub(super) config: Option<PathBuf>,
@@ -76,7 +67,8 @@ pub(super) struct Global {
     #[arg(
         long,
         global = true,
-        value_name = "WHEN",
+        value_name = "auto|always|never",
+        hide_possible_values = true,
         default_value = "auto",
         hide_default_value = true,
         help_heading = "Global options"
@@ -88,6 +80,7 @@ pub(super) struct Global {
         global = true,
         value_name = "FILTER",
         env = "GATEWATCH_LOG",
+        hide_env_values = true,
         help_heading = "Global options"
     )]
     pub(super) log: Option<String>,

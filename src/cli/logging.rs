@@ -32,6 +32,8 @@ fn start(global: &Global, filter: &str, format: LogFormat) -> Result<(), Failure
     })?;
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        // Complaining about a closed standard error on the standard error panics; the daemon goes on without its log.
+        .log_internal_errors(false)
         .with_writer(io::stderr)
         .with_ansi(global.color.applies_to(&io::stderr()));
     let started = match format {
