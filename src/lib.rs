@@ -60,6 +60,7 @@
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod daemon;

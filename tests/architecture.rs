@@ -1,5 +1,7 @@
 //! The shape of the source tree, enforced: ranks, file sizes, who may read clocks, where serde may live.
 
+#![expect(clippy::unwrap_used, reason = "a tree that cannot be read fails the test")]
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

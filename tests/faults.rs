@@ -2,6 +2,12 @@
 //!
 //! All stories play on one stage, one after the other; what they leave must be whole again.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a story that cannot go on fails, and tells its times"
+)]
+
 mod stage;
 
 use chrono::{DateTime, Utc};
@@ -59,6 +65,15 @@ const BOTH: &[&str] =
 const AROUND_WEST: &[&str] = &["central>west", "east>west", "west>central", "west>east"];
 const WEST: &[&str] = &["west-1", "west-2", "west-3"];
 
+const CRASHED: Verdict = Verdict {
+    kind: "cluster_offline",
+    about: "west._",
+    departure: Some("crash"),
+    links: AROUND_WEST,
+    servers: WEST,
+    ..ANY
+};
+
 type Act<'a> = Pin<Box<dyn Future<Output = Result<(), Failed>> + Send + 'a>>;
 
 #[derive(Debug)]
@@ -97,7 +112,7 @@ fn a_pair_that_drops_packets_is_one_gateway_down_both_ways_while_the_servers_sti
         ..ANY
     };
     let alerts = story(
-        verdict,
+        &verdict,
         |lab| Box::pin(async { Ok(lab.faults().cut_pair("east", "west", Fault::Blackhole)?) }),
         heal_links,
     );
@@ -116,7 +131,7 @@ fn a_pair_that_is_reset_is_one_gateway_down_both_ways_and_the_servers_know() {
         ..ANY
     };
     let alerts = story(
-        verdict,
+        &verdict,
         |lab| Box::pin(async { Ok(lab.faults().cut_pair("east", "west", Fault::Reset)?) }),
         heal_links,
     );
@@ -133,7 +148,7 @@ fn one_direction_that_drops_packets_is_one_gateway_down_one_way() {
         ..ANY
     };
     story(
-        verdict,
+        &verdict,
         |lab| Box::pin(async { Ok(lab.faults().cut_direction("east", "west", Fault::Blackhole)?) }),
         heal_links,
     );
@@ -144,7 +159,7 @@ fn one_server_without_its_link_is_a_degraded_gateway_of_exactly_that_server() {
     let verdict =
         Verdict { kind: "gateway_degraded", severity: "warning", cut: Some(&["east-2>west"]), ..ANY };
     story(
-        verdict,
+        &verdict,
         |lab| Box::pin(async { Ok(lab.faults().cut_server("east", "east-2", "west", Fault::Reset)?) }),
         heal_links,
     );
@@ -152,30 +167,14 @@ fn one_server_without_its_link_is_a_degraded_gateway_of_exactly_that_server() {
 
 #[test]
 fn a_killed_cluster_is_one_crash_not_a_dozen_links() {
-    let verdict = Verdict {
-        kind: "cluster_offline",
-        about: "west._",
-        departure: Some("crash"),
-        links: AROUND_WEST,
-        servers: WEST,
-        ..ANY
-    };
-    story(verdict, |lab| Box::pin(async { Ok(lab.cluster("west")?.kill().await?) }), start_west);
+    story(&CRASHED, |lab| Box::pin(async { Ok(lab.cluster("west")?.kill().await?) }), start_west);
 }
 
 #[test]
 fn a_stopped_cluster_is_told_as_planned() {
-    let verdict = Verdict {
-        kind: "cluster_offline",
-        severity: "warning",
-        about: "west._",
-        departure: Some("planned"),
-        links: AROUND_WEST,
-        servers: WEST,
-        ..ANY
-    };
+    let verdict = Verdict { severity: "warning", departure: Some("planned"), ..CRASHED };
     story(
-        verdict,
+        &verdict,
         |lab| Box::pin(async { Ok(lab.cluster("west")?.stop(Duration::from_secs(20)).await?) }),
         start_west,
     );
@@ -183,16 +182,8 @@ fn a_stopped_cluster_is_told_as_planned() {
 
 #[test]
 fn a_frozen_cluster_is_offline_though_every_connection_stays_open() {
-    let verdict = Verdict {
-        kind: "cluster_offline",
-        about: "west._",
-        departure: Some("crash"),
-        links: AROUND_WEST,
-        servers: WEST,
-        ..ANY
-    };
     story(
-        verdict,
+        &CRASHED,
         |lab| Box::pin(async { Ok(lab.cluster("west")?.freeze().await?) }),
         |lab| Box::pin(async { Ok(lab.cluster("west")?.thaw()?) }),
     );
@@ -203,7 +194,7 @@ fn one_killed_server_is_a_lost_server_and_nothing_more() {
     let verdict =
         Verdict { kind: "server_lost", severity: "warning", about: "west._", servers: &["west-2"], ..ANY };
     story(
-        verdict,
+        &verdict,
         |lab| Box::pin(async { Ok(lab.server("west-2")?.kill().await?) }),
         |lab| Box::pin(async { Ok(lab.server("west-2")?.start().await?) }),
     );
@@ -212,7 +203,11 @@ fn one_killed_server_is_a_lost_server_and_nothing_more() {
 #[test]
 fn a_cluster_cut_from_all_others_is_isolated_not_four_links() {
     let verdict = Verdict { kind: "cluster_isolated", about: "west._", links: AROUND_WEST, ..ANY };
-    story(verdict, |lab| Box::pin(async { Ok(lab.faults().isolate("west", Fault::Blackhole)?) }), heal_links);
+    story(
+        &verdict,
+        |lab| Box::pin(async { Ok(lab.faults().isolate("west", Fault::Blackhole)?) }),
+        heal_links,
+    );
 }
 
 #[test]
@@ -280,7 +275,7 @@ fn since(began: DateTime<Utc>, mut stored: Vec<Message>) -> Vec<Message> {
 /// Plays one fault: breaks, hears exactly one incident open as `verdict` says, heals, hears it resolve, and nothing else.
 /// Returns its alerts.
 fn story(
-    verdict: Verdict,
+    verdict: &Verdict,
     inject: impl for<'a> FnOnce(&'a Supercluster) -> Act<'a> + Send,
     heal: impl for<'a> FnOnce(&'a Supercluster) -> Act<'a> + Send,
 ) -> Vec<Message> {
@@ -308,7 +303,7 @@ fn story(
         heard.extend(stage.rest(QUIET_AFTER).await);
         stage.whole().await;
         let alerts: Vec<_> = heard.into_iter().filter(Message::is_alert).collect();
-        judge(&verdict, &alerts);
+        judge(verdict, &alerts);
         *result.lock().unwrap() = alerts;
     });
     let alerts = alerts.lock().unwrap();

@@ -7,6 +7,7 @@ use super::places::Places;
 use super::read;
 use super::reader::{Findings, Section};
 use super::settings::Settings;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// What every variable of ours starts with.
@@ -40,6 +41,18 @@ impl Settings {
         env: impl Iterator<Item = (String, String)>,
         overrides: &[Override],
     ) -> Result<Self, ConfigErrors> {
+        Self::load_explained(file, env, overrides).map(|(settings, _)| settings)
+    }
+
+    /// As [`Settings::load`], with where each value was given.
+    ///
+    /// # Errors
+    /// Those of [`Settings::load`].
+    pub fn load_explained(
+        file: Option<&Path>,
+        env: impl Iterator<Item = (String, String)>,
+        overrides: &[Override],
+    ) -> Result<(Self, Origins), ConfigErrors> {
         let mut env: Vec<(String, String)> = env.collect();
         env.sort();
         let places = Places::new(file, &env);
@@ -52,7 +65,7 @@ impl Settings {
         context::expand(&mut root, &places, &findings);
         let settings = read::settings(Section::root(&root, &findings), &places);
         match findings.into_parts() {
-            (problems, _) if problems.is_empty() => Ok(settings),
+            (problems, _) if problems.is_empty() => Ok((settings, Origins::of(&root))),
             (problems, _) => Err(ConfigErrors::new(problems)),
         }
     }
@@ -75,6 +88,47 @@ pub fn keys() -> Vec<String> {
         }
     }
     keys
+}
+
+/// Where each value was given, by key path; what is not in it has its default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Origins(BTreeMap<String, Origin>);
+
+impl Origins {
+    /// Where the value of this key was given, `vantage.0.cluster` for the first `[[vantage]]`; `None` for a default.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Origin> {
+        self.0.get(key)
+    }
+
+    fn of(root: &Table) -> Self {
+        let mut origins = Self::default();
+        origins.add(root, "");
+        origins
+    }
+
+    fn add(&mut self, table: &Table, path: &str) {
+        for (key, node) in table {
+            let path = format!("{path}{key}");
+            match &node.value {
+                Value::Table(table) => self.add(table, &format!("{path}.")),
+                Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Table(_))) => {
+                    self.add_each(items, &path);
+                }
+                Value::Text(_) | Value::Integer(_) | Value::Bool(_) | Value::List(_) | Value::Other(_) => {
+                    self.0.insert(path, node.origin.clone());
+                }
+            }
+        }
+    }
+
+    fn add_each(&mut self, items: &[Node], path: &str) {
+        for (index, item) in items.iter().enumerate() {
+            if let Value::Table(table) = &item.value {
+                self.add(table, &format!("{path}.{index}."));
+            }
+        }
+    }
 }
 
 fn read_file(path: &Path) -> Result<Table, ConfigErrors> {

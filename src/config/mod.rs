@@ -20,4 +20,4 @@ mod places;
 mod read;
 mod reader;
 
-pub use load::{Override, keys};
+pub use load::{Origins, Override, keys};

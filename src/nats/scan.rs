@@ -16,6 +16,11 @@ const BATCH: usize = 500;
 /// When the server deletes a consumer that nobody uses any more.
 const FORGET_AFTER: Duration = Duration::from_secs(15);
 
+/// How often a consumer that does not answer is asked again.
+const TRIES: u32 = 100;
+/// Pause before asking again.
+const TRY_EVERY: Duration = Duration::from_millis(50);
+
 /// What to read.
 #[derive(Debug)]
 pub(super) struct Scan<'a> {
@@ -80,19 +85,33 @@ async fn read(
 ) -> Result<(), JetStreamError> {
     let client = context.client();
     let mut pending = consumer.cached_info().num_pending;
+    let mut failures = 0;
     while pending > 0 {
+        let mut count = 0;
         let batch = within(&client, consumer.fetch().max_messages(BATCH).messages()).await?;
         let mut batch = batch.map_err(|error| JetStreamError::Failed(Box::new(error)))?;
-        let mut none = true;
-        while let Some(message) = within(&client, batch.next()).await? {
-            let message = message.map_err(JetStreamError::Failed)?;
-            none = false;
-            pending = message.info().map(|info| info.pending).map_err(JetStreamError::Failed)?;
-            each(message);
-        }
-        // What was pending may have expired meanwhile.
-        if none {
-            break;
+        let end = loop {
+            match within(&client, batch.next()).await? {
+                Some(Ok(message)) => {
+                    count += 1;
+                    pending = message.info().map(|info| info.pending).map_err(JetStreamError::Failed)?;
+                    each(message);
+                }
+                Some(Err(error)) => break Err(JetStreamError::Failed(error)),
+                None => break Ok(()),
+            }
+        };
+        match end {
+            // A consumer that was just made may not be known yet to the server we are connected to.
+            Err(error) if count == 0 && failures < TRIES => {
+                failures += 1;
+                tracing::debug!(error = jetstream::chain(&error), "the consumer does not answer yet");
+                tokio::time::sleep(TRY_EVERY).await;
+            }
+            Err(error) => return Err(error),
+            // What was pending may have expired meanwhile.
+            Ok(()) if count == 0 => break,
+            Ok(()) => {}
         }
     }
     Ok(())

@@ -39,6 +39,14 @@ impl<W: Write> Lines<W> {
         self.line(&body)
     }
 
+    /// Hands everything on that the output holds back.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+
     /// Gives the output back, flushed.
     ///
     /// # Errors

@@ -24,7 +24,7 @@ async fn everything_is_made_with_three_replicas_in_the_home_cluster() {
     assert_eq!((alerts.subjects, alerts.max_bytes), (vec!["fresh.alert.>".to_owned()], 1024 * 1024));
     // The window must not be longer than the messages live.
     assert_eq!(config(&place, "fresh_EVENTS").await.duplicate_window.as_secs(), 60);
-    let bucket = place.jetstream().get_key_value("fresh").await.unwrap();
+    let bucket = place.bucket().await;
     bucket.put("a", "b".into()).await.unwrap();
 
     let found = provision(&place.client, &place.settings).await.unwrap();

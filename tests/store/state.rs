@@ -123,7 +123,7 @@ async fn news_is_written_without_being_asked() {
 async fn damaged_newer_and_foreign_records_are_skipped_and_left_alone() {
     let place = Place::at("east-1", "foreign").await;
     provision(&place.client, &place.settings).await.unwrap();
-    let bucket = place.jetstream().get_key_value("foreign").await.unwrap();
+    let bucket = place.bucket().await;
     let good = incident(1, 1);
     let misplaced = record::write_incident(&incident(2, 1));
     bucket.put(record::incident_key(&good.id), record::write_incident(&good).into()).await.unwrap();

@@ -76,6 +76,22 @@ impl Place {
         jetstream::new(self.client.clone())
     }
 
+    /// Waits until a stream that was just made takes messages at this server.
+    pub(crate) async fn until_stored(&self, subject: &str) {
+        eventually("the stream takes a message", async || {
+            let ack = self.jetstream().publish(subject.to_owned(), "x".into()).await.unwrap();
+            ack.await.ok()
+        })
+        .await;
+    }
+
+    /// The bucket, ready to be written to.
+    pub(crate) async fn bucket(&self) -> jetstream::kv::Store {
+        let name = &self.settings.bucket;
+        self.until_stored(&format!("$KV.{name}.ready")).await;
+        self.jetstream().get_key_value(name).await.unwrap()
+    }
+
     /// A running publisher.
     pub(crate) fn publisher(&self) -> Publisher {
         let parts = PublisherParts {

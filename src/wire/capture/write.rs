@@ -56,6 +56,14 @@ impl<W: Write> Writer<W> {
         write_line(&mut self.output, &Line { at, ..line })
     }
 
+    /// Hands everything on that the output holds back.
+    ///
+    /// # Errors
+    /// When the output cannot be written.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.output.flush()
+    }
+
     /// Gives the output back, flushed.
     ///
     /// # Errors
