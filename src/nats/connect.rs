@@ -212,11 +212,18 @@ pub(super) fn options(
             let _ = events.try_send(event.into());
             std::future::ready(())
         })
-        .require_tls(settings.tls.required);
+        .require_tls(requires_tls(settings));
     if role.ignore_discovered {
         options = options.ignore_discovered_servers();
     }
     with_tls(options, settings)
+}
+
+/// Whether a server without TLS is refused. URLs that all say `tls://` speak for the servers discovered from there too:
+/// otherwise the login would go out in the clear to one that offers TLS without requiring it.
+fn requires_tls(settings: &ConnectionSettings) -> bool {
+    let servers = &settings.servers;
+    settings.tls.required || (!servers.is_empty() && servers.iter().all(ServerAddr::tls_required))
 }
 
 /// A callback for every kind of login, because only its files are read anew at every attempt.
