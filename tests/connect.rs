@@ -241,11 +241,31 @@ async fn a_password_that_is_mended_in_its_file_is_used_at_the_next_attempt() {
     let (sender, mut events) = mpsc::channel(16);
     let settings = settings(&[&server.url], credentials);
     let client = connect(&settings, &Role::pinned("test", "vantage/east"), sender).await.unwrap();
-    let rejected = ConnectionEvent::AttemptFailed("authorization violation".to_owned());
-    assert_eq!(next(&mut events).await, rejected);
+    let rejected = format!(
+        "cannot connect test/vantage/east to {} with user \"sys\" and password: the server rejected the login (nats: \
+         authorization violation); check that these credentials are valid, not expired, and known to this server",
+        server.url
+    );
+    assert_eq!(next(&mut events).await, ConnectionEvent::AttemptFailed(rejected));
     std::fs::write(&file, "right\n").unwrap();
     while next(&mut events).await != ConnectionEvent::Connected {}
     assert!(works(&client).await);
+}
+
+#[tokio::test]
+async fn a_failure_that_goes_on_is_told_once() {
+    let closer = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("nats://{}", closer.local_addr().unwrap());
+    let (sender, mut events) = mpsc::channel(16);
+    let settings = settings(&[&url], Credentials::None);
+    let _client = connect(&settings, &Role::pinned("test", "alerts"), sender).await.unwrap();
+    for _ in 0..5 {
+        drop(closer.accept().await.unwrap());
+    }
+    let ConnectionEvent::AttemptFailed(reason) = next(&mut events).await else { panic!("no reason") };
+    assert!(reason.contains(&format!("cannot connect test/alerts to {url} with no credentials")), "{reason}");
+    drop(closer.accept().await.unwrap());
+    assert!(events.try_recv().is_err());
 }
 
 async fn next(events: &mut mpsc::Receiver<ConnectionEvent>) -> ConnectionEvent {

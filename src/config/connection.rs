@@ -68,7 +68,8 @@ pub struct TlsSettings {
     pub client: Option<ClientCertificate>,
     /// `tls.first`: TLS handshake before the server's greeting, for servers with `handshake_first`. Default `false`.
     pub first: bool,
-    /// `tls.required`: refuse a server that does not offer TLS. Default `false`.
+    /// `tls.required`: refuse a server that does not offer TLS, also a discovered one. Default `false`; URLs that all
+    /// begin with `tls://` have the same effect.
     pub required: bool,
 }
 

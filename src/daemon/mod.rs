@@ -89,6 +89,8 @@ impl Daemon {
         let advisories = Advisories::new(&settings.alerts.subject_prefix, &settings.instance.name)?;
         let (clock, metrics) = (Clock::start(), Arc::<Metrics>::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
+        // Until everything runs, an error ends what was begun.
+        let begun = shutdown.clone().drop_guard();
 
         let (events, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let role = Role::new(&settings.instance.name, "alerts");
@@ -148,6 +150,7 @@ impl Daemon {
         };
         let driver =
             tokio::spawn(Driver::new(policy(&settings.detect), wires, sink).run(shutdown.child_token()));
+        begun.disarm();
         Ok(Self { clock, metrics, snapshot, provisioning, publisher, driver, fleet, tasks, shutdown })
     }
 

@@ -45,10 +45,12 @@ pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
     finder.vantages_lost();
     finder.clusters_isolated();
     finder.servers_lost();
-    finder.one_server_behind_all();
-    finder.pairs_down();
-    finder.servers_cut_off();
-    finder.pairs_degraded();
+    if !finder.cuts.is_empty() {
+        finder.one_server_behind_all();
+        finder.pairs_down();
+        finder.servers_cut_off();
+        finder.pairs_degraded();
+    }
     finder.found.sort_by(|a, b| (a.kind, &a.subject).cmp(&(b.kind, &b.subject)));
     finder.found
 }

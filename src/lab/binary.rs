@@ -223,12 +223,15 @@ async fn run(command: &mut Command, limit: Duration) -> io::Result<Output> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
+    /// Written by another process: a file that this one has just had open for writing, and that a child forked by another test still
+    /// holds, cannot be run ("text file busy").
     fn fake_server(dir: &Path, says: &str) -> PathBuf {
         let path = dir.join("nats-server");
-        std::fs::write(&path, format!("#!/bin/sh\necho '{says}'\n")).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let script = format!("#!/bin/sh\necho '{says}'\n");
+        let write = ["-c", "printf '%s' \"$2\" > \"$1\" && chmod 755 \"$1\"", "write"];
+        let mut shell = std::process::Command::new("sh");
+        assert!(shell.args(write).arg(&path).arg(script).status().unwrap().success());
         path
     }
 

@@ -1,7 +1,7 @@
 //! From a description to running servers.
 
 use super::binary::{FindServerError, Finder, ServerBinary};
-use super::config::{Common, Credentials, ServerOptions, ServerPorts};
+use super::config::{Common, Credentials, Logins, ServerOptions, ServerPorts};
 use super::control::ControlError;
 use super::dialler::Roster;
 use super::faults::{Faults, UnknownName};
@@ -12,6 +12,7 @@ use super::server::{Estate, LabServer, Seat};
 use super::supercluster::Supercluster;
 use crate::clock::Clock;
 use crate::model::ids::{ClusterName, ServerKey, ServerName};
+use async_nats::ConnectOptions;
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -51,6 +52,7 @@ pub struct Builder {
     options: BTreeMap<ServerName, ServerOptions>,
     binary: Option<ServerBinary>,
     config: String,
+    logins: Option<Logins>,
     jetstream: bool,
 }
 
@@ -62,6 +64,7 @@ impl Default for Builder {
             options: BTreeMap::new(),
             binary: None,
             config: String::new(),
+            logins: None,
             jetstream: true,
         }
     }
@@ -99,6 +102,15 @@ impl Builder {
     pub fn config(mut self, text: &str) -> Self {
         self.config.push_str(text);
         self.config.push('\n');
+        self
+    }
+
+    /// Leaves accounts to the text of [`Builder::config`] (operator mode, nkeys, users of a test's own), and has the
+    /// lab's own clients connect with these options: with whatever login and TLS the text asks for. Without this the
+    /// servers have the accounts `SYS` and `APP`, each with one user whose password the lab makes up.
+    #[must_use]
+    pub fn logins(mut self, system: ConnectOptions, app: ConnectOptions) -> Self {
+        self.logins = Some(Logins { system, app });
         self
     }
 
@@ -178,6 +190,7 @@ impl Builder {
             common: Common {
                 system: secret("sys"),
                 app: secret("app"),
+                logins: self.logins.clone(),
                 jetstream: self.jetstream,
                 config: self.config.clone(),
             },

@@ -3,6 +3,7 @@
 use super::binary::ServerBinary;
 use super::ports::loopback;
 use crate::model::ids::{ClusterName, ServerKey};
+use async_nats::ConnectOptions;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -20,6 +21,13 @@ impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("user", &self.user).finish_non_exhaustive()
     }
+}
+
+/// How the lab's own clients connect to servers whose accounts the configuration text describes.
+#[derive(Debug, Clone)]
+pub(super) struct Logins {
+    pub(super) system: ConnectOptions,
+    pub(super) app: ConnectOptions,
 }
 
 /// What differs from the lab's defaults for one server.
@@ -48,6 +56,8 @@ pub(super) struct ServerPorts {
 pub(super) struct Common {
     pub(super) system: Credentials,
     pub(super) app: Credentials,
+    /// In place of these two, when the accounts are described by `config`.
+    pub(super) logins: Option<Logins>,
     pub(super) jetstream: bool,
     /// Top-level text for every server, before the server's own.
     pub(super) config: String,
@@ -68,6 +78,22 @@ pub(super) struct ServerConfig<'a> {
     pub(super) options: &'a ServerOptions,
 }
 
+impl Common {
+    /// How a client of the system account connects.
+    pub(super) fn as_system(&self) -> ConnectOptions {
+        self.logins.as_ref().map_or_else(|| with_password(&self.system), |logins| logins.system.clone())
+    }
+
+    /// How a client of the account with JetStream connects.
+    pub(super) fn as_app(&self) -> ConnectOptions {
+        self.logins.as_ref().map_or_else(|| with_password(&self.app), |logins| logins.app.clone())
+    }
+}
+
+fn with_password(who: &Credentials) -> ConnectOptions {
+    ConnectOptions::with_user_and_password(who.user.clone(), who.password.clone())
+}
+
 impl ServerConfig<'_> {
     /// The text of the file.
     pub(super) fn render(&self) -> String {
@@ -78,7 +104,7 @@ impl ServerConfig<'_> {
             // A lame duck otherwise waits 10 s before it closes the first client.
             "lame_duck_grace_period: \"100ms\"\n".to_owned(),
             if common.jetstream { jetstream(&self.store) } else { String::new() },
-            accounts(common),
+            if common.logins.is_none() { accounts(common) } else { String::new() },
             self.cluster(),
             self.gateway(),
             common.config.clone(),
@@ -156,6 +182,7 @@ mod tests {
         let common = Common {
             system: secret("sys"),
             app: secret("app"),
+            logins: None,
             jetstream: true,
             config: "debug: true".into(),
         };

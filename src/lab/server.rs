@@ -1,7 +1,7 @@
 //! One server of a lab: start, stop, freeze and break it, across as many lives as wanted.
 
 use super::binary::ServerBinary;
-use super::config::{Common, Credentials, ServerConfig, ServerOptions, ServerPorts};
+use super::config::{Common, ServerConfig, ServerOptions, ServerPorts};
 use super::control::ControlError;
 use super::dialler::{Roster, RosterEntry};
 use super::guard::Workspace;
@@ -10,6 +10,7 @@ use super::process::Process;
 use super::proxy::Proxy;
 use super::supercluster::ConnectError;
 use crate::model::ids::{ClusterName, ServerId, ServerKey};
+use async_nats::ConnectOptions;
 use rustix::process::Signal;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -148,19 +149,19 @@ impl LabServer {
     /// # Errors
     /// [`ConnectError`] when the server does not take it.
     pub async fn system_client(&self) -> Result<async_nats::Client, ConnectError> {
-        self.client(&self.estate.common.system).await
+        self.client(self.estate.common.as_system()).await
     }
 
-    /// Connects a client of the account `APP`.
+    /// Connects a client of the account that may use JetStream (`APP`, unless [`Builder::logins`](super::Builder::logins) gave another).
     ///
     /// # Errors
     /// [`ConnectError`] when the server does not take it.
     pub async fn app_client(&self) -> Result<async_nats::Client, ConnectError> {
-        self.client(&self.estate.common.app).await
+        self.client(self.estate.common.as_app()).await
     }
 
-    async fn client(&self, who: &Credentials) -> Result<async_nats::Client, ConnectError> {
-        async_nats::ConnectOptions::with_user_and_password(who.user.clone(), who.password.clone())
+    async fn client(&self, login: ConnectOptions) -> Result<async_nats::Client, ConnectError> {
+        login
             .name("gatewatch-lab")
             .ignore_discovered_servers()
             .connect(self.client_url())

@@ -95,13 +95,14 @@ impl Supercluster {
         names
     }
 
-    /// User of the system account.
+    /// User of the system account; nobody when [`Builder::logins`] left the accounts to the configuration.
     #[must_use]
     pub fn system(&self) -> &Credentials {
         &self.estate.common.system
     }
 
-    /// User of the account `APP`, which may use JetStream.
+    /// User of the account `APP`, which may use JetStream; nobody when [`Builder::logins`] left the accounts to the
+    /// configuration.
     #[must_use]
     pub fn app(&self) -> &Credentials {
         &self.estate.common.app

@@ -3,6 +3,7 @@
 //! Owns every connect option and the words of a failed connect. Refuses to do anything in the client's event
 //! callback but hand the event on: a slow callback delays the news of a disconnect by seconds.
 
+use super::attempts::explained;
 use super::connect_error::{Attempt, ConnectError, explain};
 use super::credentials;
 use crate::config::connection::{ConnectionSettings, Credentials};
@@ -84,7 +85,8 @@ pub enum ConnectionEvent {
     Closing,
     /// Messages of this subscription were dropped because they were read too slowly.
     SlowConsumer(u64),
-    /// An attempt to connect failed, with the reason as far as it is told; the client tries again.
+    /// Attempts to connect fail, with the reason and how to mend it; the client tries again. From [`connect`] it comes
+    /// for the first failure and then every 15 s.
     AttemptFailed(String),
     /// The server said something is wrong: a refused subscription or publish, an expired login.
     ServerError(String),
@@ -125,7 +127,7 @@ pub async fn connect(
     events: mpsc::Sender<ConnectionEvent>,
 ) -> Result<Client, ConnectError> {
     let Some(first) = settings.servers.first() else { return Err(no_servers(role)) };
-    options(settings, role, events)
+    options(settings, role, explained(settings, role, events))
         .retry_on_initial_connect()
         .connect(&settings.servers[..])
         .await
@@ -212,11 +214,18 @@ pub(super) fn options(
             let _ = events.try_send(event.into());
             std::future::ready(())
         })
-        .require_tls(settings.tls.required);
+        .require_tls(requires_tls(settings));
     if role.ignore_discovered {
         options = options.ignore_discovered_servers();
     }
     with_tls(options, settings)
+}
+
+/// Whether a server without TLS is refused. URLs that all say `tls://` speak for the servers discovered from there too:
+/// otherwise the login would go out in the clear to one that offers TLS without requiring it.
+fn requires_tls(settings: &ConnectionSettings) -> bool {
+    let servers = &settings.servers;
+    settings.tls.required || (!servers.is_empty() && servers.iter().all(ServerAddr::tls_required))
 }
 
 /// A callback for every kind of login, because only its files are read anew at every attempt.

@@ -75,11 +75,7 @@ pub enum ConnectError {
         source: async_nats::ConnectError,
     },
     /// The TLS handshake failed, or its files cannot be used.
-    #[error(
-        "cannot connect {attempt}: TLS failed: {}; check that the server offers TLS, tls.ca, the client certificate, \
-         and that the certificate is for the host name in the URL",
-        cause(source)
-    )]
+    #[error("cannot connect {attempt}: TLS failed: {}; {}", cause(source), mend_tls(source))]
     Tls {
         /// Where and as whom.
         attempt: Attempt,
@@ -162,7 +158,52 @@ fn is_refused(error: &async_nats::ConnectError) -> bool {
 }
 
 fn is_tls(error: &async_nats::ConnectError) -> bool {
-    io_error(error).and_then(io::Error::get_ref).is_some_and(<dyn Error + Send + Sync>::is::<rustls::Error>)
+    tls_error(error).is_some()
+}
+
+fn tls_error(error: &async_nats::ConnectError) -> Option<&rustls::Error> {
+    io_error(error)?.get_ref()?.downcast_ref()
+}
+
+/// What to do about a handshake that failed. Whose certificate is meant is not said by the library's own words.
+fn mend_tls(error: &async_nats::ConnectError) -> &'static str {
+    use rustls::CertificateError as Bad;
+    match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(Bad::UnknownIssuer | Bad::BadSignature)) => {
+            "the server's certificate is not signed by an authority trusted here; give the file of the one that signed \
+             it in tls.ca"
+        }
+        Some(rustls::Error::InvalidCertificate(
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. },
+        )) => {
+            "connect by a name that the server's certificate is for: give such URLs in `servers`, for a discovered \
+             cluster in a [[vantage]] block; or have the address added to the certificate"
+        }
+        Some(rustls::Error::InvalidCertificate(
+            Bad::Expired | Bad::ExpiredContext { .. } | Bad::NotValidYet | Bad::NotValidYetContext { .. },
+        )) => "have the server's certificate renewed, and check the clock of this host",
+        Some(rustls::Error::AlertReceived(alert)) if is_about_our_certificate(*alert) => {
+            "the server refuses our client certificate, or misses one; give one that its authority signed and that has \
+             not expired in tls.cert and tls.key"
+        }
+        Some(_) | None => "check that the server offers TLS, and the files in tls.ca, tls.cert and tls.key",
+    }
+}
+
+fn is_about_our_certificate(alert: rustls::AlertDescription) -> bool {
+    use rustls::AlertDescription as Alert;
+    [
+        Alert::AccessDenied,
+        Alert::BadCertificate,
+        Alert::CertificateExpired,
+        Alert::CertificateRequired,
+        Alert::CertificateRevoked,
+        Alert::CertificateUnknown,
+        Alert::NoCertificate,
+        Alert::UnknownCA,
+        Alert::UnsupportedCertificate,
+    ]
+    .contains(&alert)
 }
 
 /// Servers word an expired or revoked login as "User Authentication Expired" and the like.

@@ -10,6 +10,7 @@
 //!   +----- notice ----- reader ---> driver, capture
 //! ```
 
+mod attempts;
 mod backoff;
 mod beat;
 pub mod connect;

@@ -42,7 +42,7 @@ impl Message {
 pub(crate) struct Stage {
     pub(crate) lab: Supercluster,
     daemon: Option<Daemon>,
-    besides: &'static [(&'static str, &'static str)],
+    settings: Settings,
     pub(crate) clock: Clock,
     subscriber: async_nats::Subscriber,
 }
@@ -56,12 +56,18 @@ impl Stage {
     /// As [`Stage::set`], with these settings besides.
     pub(crate) async fn set_with(builder: Builder, besides: &'static [(&'static str, &'static str)]) -> Self {
         let lab = builder.start().await.unwrap();
+        let settings = settings(&lab, besides);
+        Self::on(lab, settings).await
+    }
+
+    /// Sets the stage on a lab that was started, with settings of the story's own.
+    pub(crate) async fn on(lab: Supercluster, settings: Settings) -> Self {
         lab.ready(WHOLE_WITHIN).await.unwrap();
         let client = lab.servers()[0].app_client().await.unwrap();
         let subscriber = client.subscribe("gatewatch.>").await.unwrap();
         client.flush().await.unwrap();
-        let daemon = Daemon::start(settings(&lab, besides)).await.unwrap();
-        let mut stage = Self { lab, besides, daemon: Some(daemon), clock: Clock::start(), subscriber };
+        let daemon = Daemon::start(settings.clone()).await.unwrap();
+        let mut stage = Self { lab, settings, daemon: Some(daemon), clock: Clock::start(), subscriber };
         stage.whole().await;
         stage
     }
@@ -74,7 +80,7 @@ impl Stage {
     pub(crate) async fn restart(&mut self, meanwhile: impl FnOnce(&Supercluster)) {
         self.daemon.take().unwrap().stop().await.unwrap();
         meanwhile(&self.lab);
-        self.daemon = Some(Daemon::start(settings(&self.lab, self.besides)).await.unwrap());
+        self.daemon = Some(Daemon::start(self.settings.clone()).await.unwrap());
     }
 
     /// Waits until every cluster is healthy, every link proven by beats, every vantage sound and no incident open.
@@ -188,7 +194,8 @@ fn settings(lab: &Supercluster, besides: &[(&str, &str)]) -> Settings {
     Settings::load(None, std::iter::empty(), &overrides).unwrap()
 }
 
-fn is_whole(snapshot: &Snapshot, clusters: usize) -> bool {
+/// Whether every cluster is healthy, every link proven by beats, every vantage sound and no incident open.
+pub(crate) fn is_whole(snapshot: &Snapshot, clusters: usize) -> bool {
     let live = |cluster: &gatewatch::model::snapshot::ClusterStatus| {
         cluster.state == ClusterState::Healthy
             && cluster.servers.iter().all(|server| server.state == ServerState::Live)

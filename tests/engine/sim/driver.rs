@@ -124,7 +124,7 @@ impl Sim {
     }
 
     pub(super) fn feed(&mut self, input: Input) {
-        let now = Now { mono: self.mono(), wall: self.wall() };
+        let now = Now { mono: self.mono(), wall: self.wall };
         if self.is_stalled() {
             return self.driver.backlog.push(input);
         }

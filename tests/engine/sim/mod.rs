@@ -35,6 +35,8 @@ const SETTLED: u64 = 12_000;
 pub(crate) struct Sim {
     /// Milliseconds since it began.
     now: u64,
+    /// The same on the clocks of people.
+    wall: DateTime<Utc>,
     /// When the story begins.
     start: u64,
     story: Story,
@@ -130,6 +132,7 @@ impl Sim {
     pub(crate) fn new(story: &Story) -> Self {
         let mut sim = Self {
             now: 0,
+            wall: DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
             start: if story.cold { 0 } else { SETTLED },
             story: story.clone(),
             rng: Rng::new(story.seed),
@@ -158,18 +161,18 @@ impl Sim {
     pub(crate) fn run(&mut self) {
         let end = self.start + self.story.end;
         while let Some(next) = self.next_moment().filter(|&next| next <= end) {
-            self.now = next;
+            self.set_now(next);
             while let Some(due) = self.queue.pop_if_due(next) {
                 self.happen(due.event);
             }
             self.tick();
         }
-        self.now = end;
+        self.set_now(end);
     }
 
     /// What the engine holds for true now; `None` while gatewatch does not run.
     pub(crate) fn snapshot(&self) -> Option<Snapshot> {
-        self.driver.snapshot(self.now, self.wall())
+        self.driver.snapshot(self.now, self.wall)
     }
 
     fn next_moment(&self) -> Option<u64> {
@@ -228,9 +231,9 @@ impl Sim {
         self.told.push((at, told));
     }
 
-    fn wall(&self) -> DateTime<Utc> {
-        let base = DateTime::from_timestamp(1_767_225_600, 0).unwrap();
-        base + TimeDelta::milliseconds(i64::try_from(self.now).unwrap())
+    fn set_now(&mut self, now: u64) {
+        self.wall += TimeDelta::milliseconds(i64::try_from(now - self.now).unwrap());
+        self.now = now;
     }
 
     fn happen(&mut self, event: Event) {

@@ -224,7 +224,7 @@ impl Sim {
     }
 
     fn server_time(&mut self, ix: usize) -> DateTime<Utc> {
-        let wall = self.wall();
+        let wall = self.wall;
         let server = &mut self.servers[ix];
         server.reports += 1;
         wall + TimeDelta::milliseconds(server.skew) + TimeDelta::microseconds(server.reports % 1000)
