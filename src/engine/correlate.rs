@@ -7,7 +7,9 @@ use crate::model::evidence::Evidence;
 use crate::model::incident::{
     Cause, CauseKind, Confidence, IncidentKind, Scope, ServerView, Severity, Subject,
 };
-use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
+use crate::model::states::{
+    Basis, ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState,
+};
 use crate::model::time::Now;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -300,15 +302,18 @@ impl Finder<'_> {
     }
 
     /// Packets dropped on the way show in that the servers go on listing links that beats show cut; a closed or refused connection
-    /// shows in that they knew at once.
+    /// shows in that they knew at once. Without beats both look alike, since the servers drop a silent link in the end too.
     fn cause_of_cuts(&self, cuts: &[Cut]) -> Cause {
         let links = || cuts.iter().map(|&(server, to)| &self.world.servers[server].links[&to]);
         let denied = links().any(|link| link.denied);
         let known_gone = links().filter(|link| link.listed.is_some_and(|listed| !listed.up)).count();
+        let by_beats = links().all(|link| link.basis == Basis::Beats);
         let (kind, confidence) = match (denied, known_gone) {
             (true, _) => (CauseKind::PacketsLost, Confidence::Likely),
             (false, 0) => (CauseKind::Unknown, Confidence::Possible),
-            (false, some) if some == cuts.len() => (CauseKind::ConnectionsClosed, Confidence::Likely),
+            (false, some) if some == cuts.len() && by_beats => {
+                (CauseKind::ConnectionsClosed, Confidence::Likely)
+            }
             (false, _) => (CauseKind::ConnectionsClosed, Confidence::Possible),
         };
         Cause { kind, confidence }
