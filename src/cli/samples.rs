@@ -144,6 +144,7 @@ fn incident(id: &str, kind: IncidentKind, severity: Severity) -> Incident {
         began: at(10.5),
         opened: at(13.5),
         updated: at(13.5),
+        healed: None,
         resolved: None,
         merged_into: None,
         cause: Cause { kind: CauseKind::PacketsLost, confidence: Confidence::Likely },
@@ -198,6 +199,7 @@ pub(super) fn partition_story() -> Vec<IncidentEvent> {
     let mut resolved = updated.clone();
     resolved.revision = 3;
     resolved.updated = at(140.0);
+    resolved.healed = Some(at(135.0));
     resolved.resolved = Some(at(140.0));
     resolved.scope.server_links.clear();
     [(Stage::Opened, opened), (Stage::Updated, updated), (Stage::Resolved, resolved)]

@@ -13,7 +13,7 @@ use crate::model::incident::{
     Impact, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
 };
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
-use crate::model::time::Mono;
+use crate::model::time::{Mono, Now};
 use std::collections::BTreeMap;
 use std::time::Duration;
 use ulid::Ulid;
@@ -35,7 +35,7 @@ pub(super) struct Book {
 struct Entry {
     incident: Incident,
     /// Since when nothing explains it any more and all it touches is good.
-    clear: Option<Mono>,
+    clear: Option<Now>,
     /// The other finding that stands in its place.
     moved: Option<Moved>,
     /// When its last revision was put out.
@@ -160,6 +160,7 @@ impl Entry {
             began: finding.since.wall,
             opened: now.wall,
             updated: now.wall,
+            healed: None,
             resolved: None,
             merged_into: None,
             cause: finding.cause,
@@ -253,8 +254,9 @@ impl Entry {
             self.clear = None;
             return;
         }
-        let since = *self.clear.get_or_insert(turn.now.mono);
-        if turn.lasted(since, turn.policy.clear_after, Why::Clear) {
+        let since = *self.clear.get_or_insert(turn.now);
+        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
+            self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
     }

@@ -187,6 +187,8 @@ pub struct Incident {
     pub opened: DateTime<Utc>,
     /// When this revision was made.
     pub updated: DateTime<Utc>,
+    /// When everything it touches was good again; it is resolved once that has lasted.
+    pub healed: Option<DateTime<Utc>>,
     /// When it was resolved.
     pub resolved: Option<DateTime<Utc>>,
     /// The incident that took this one in, when it was resolved for that reason.
@@ -212,10 +214,10 @@ impl Incident {
         }
     }
 
-    /// How long it lasted until `now`, or until it was resolved.
+    /// How long it lasted: until everything was good again, else until it was resolved, else until `now`.
     #[must_use]
     pub fn lasted(&self, now: DateTime<Utc>) -> Duration {
-        (self.resolved.unwrap_or(now) - self.began).to_std().unwrap_or_default()
+        (self.healed.or(self.resolved).unwrap_or(now) - self.began).to_std().unwrap_or_default()
     }
 }
 

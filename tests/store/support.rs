@@ -261,6 +261,7 @@ pub(crate) fn incident(id: u32, revision: u32) -> Incident {
         began: at(i64::from(id)),
         opened: at(i64::from(id)),
         updated: at(i64::from(id) + i64::from(revision)),
+        healed: None,
         resolved: None,
         merged_into: None,
         cause: Cause { kind: CauseKind::Unknown, confidence: Confidence::Possible },

@@ -91,6 +91,7 @@ pub(crate) fn incident(kind: IncidentKind, severity: Severity, subject: Subject)
         began: at(0),
         opened: at(3),
         updated: at(3),
+        healed: None,
         resolved: None,
         merged_into: None,
         cause: Cause { kind: CauseKind::Unknown, confidence: Confidence::Possible },
@@ -244,7 +245,7 @@ fn server_lost() -> Incident {
 
 /// The incident as it ends: revision 3, after a minute.
 pub(crate) fn resolved(incident: Incident) -> Incident {
-    Incident { revision: 3, updated: at(65), resolved: Some(at(65)), ..incident }
+    Incident { revision: 3, updated: at(65), healed: Some(at(60)), resolved: Some(at(65)), ..incident }
 }
 
 /// Every kind of incident at every stage, by the name of its file.

@@ -22,6 +22,7 @@ fn incident(id: &str, revision: u32) -> Incident {
         began: at,
         opened: at,
         updated: at,
+        healed: None,
         resolved: None,
         merged_into: None,
         cause: Cause { kind: CauseKind::Unknown, confidence: Confidence::Possible },

@@ -46,10 +46,13 @@ pub struct IncidentBody {
     pub opened: Stamp,
     /// When this revision was made.
     pub updated: Stamp,
+    /// When everything it touches was good again; it is resolved once that has lasted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub healed: Option<Stamp>,
     /// When it was resolved.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Stamp>,
-    /// From its beginning to this revision, or to its resolution, in milliseconds.
+    /// From its beginning to this revision, or to when everything was good again, in milliseconds.
     #[serde(default)]
     pub lasted_ms: u64,
     /// The incident that took this one in, when it was resolved for that reason.
@@ -169,6 +172,7 @@ impl From<&Incident> for IncidentBody {
             began: incident.began.into(),
             opened: incident.opened.into(),
             updated: incident.updated.into(),
+            healed: incident.healed.map(Into::into),
             resolved: incident.resolved.map(Into::into),
             lasted_ms: u64::try_from(incident.lasted(incident.updated).as_millis()).unwrap_or(u64::MAX),
             merged_into: incident.merged_into.as_ref().map(ToString::to_string),
@@ -194,6 +198,7 @@ impl From<&IncidentBody> for Incident {
             began: body.began.into(),
             opened: body.opened.into(),
             updated: body.updated.into(),
+            healed: body.healed.map(Into::into),
             resolved: body.resolved.map(Into::into),
             merged_into: body.merged_into.as_deref().map(IncidentId::from),
             cause: Cause { kind: body.cause.kind.into(), confidence: body.cause.confidence.into() },
