@@ -1,6 +1,6 @@
 //! What leaves the connections for the driver, what comes back, and how both are kept from blocking each other.
 //!
-//! Owns the policy of the channel to the driver; see [`Outlet`]. Decodes nothing and judges nothing.
+//! Owns the policy of the channel to the driver; see `Outlet`. Decodes nothing and judges nothing.
 
 use crate::clock::Clock;
 use crate::metrics::Metrics;
