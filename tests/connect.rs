@@ -1,15 +1,11 @@
 //! Connecting to a real server: every kind of login, and what is said when it fails.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::print_stderr,
-    reason = "a test fails by panicking, and says when it was left out"
-)]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use async_nats::{Client, ServerAddr};
 use gatewatch::config::connection::{ConnectionSettings, Credentials, TlsSettings};
 use gatewatch::config::secret::{Secret, SecretSource};
+use gatewatch::lab::Finder;
 use gatewatch::nats::connect::{ConnectionEvent, Role, connect, first_connect};
 use gatewatch::nats::connect_error::ConnectError;
 use std::path::Path;
@@ -32,28 +28,19 @@ impl Drop for Server {
     }
 }
 
-/// Should tests with a server be left out? Only when somebody says so.
-fn skipped() -> bool {
-    let skip = std::env::var_os("GATEWATCH_SKIP_NATS").is_some();
-    if skip {
-        eprintln!("skipped: GATEWATCH_SKIP_NATS is set");
-    }
-    skip
-}
-
 async fn server(config: &str) -> Server {
     let dir = tempfile::tempdir().unwrap();
     let ports = dir.path().display().to_string();
     let path = dir.path().join("server.conf");
     std::fs::write(&path, format!("listen: \"127.0.0.1:-1\"\nports_file_dir: {ports:?}\n{config}")).unwrap();
-    let binary = std::env::var_os("GATEWATCH_NATS_SERVER").unwrap_or_else(|| "nats-server".into());
-    let child = Command::new(binary)
+    let binary = Finder::from_env().find().await.unwrap();
+    let child = Command::new(binary.path)
         .arg("-c")
         .arg(path)
         .stdout(Stdio::null())
         .stderr(std::fs::File::create(dir.path().join("log")).unwrap())
         .spawn()
-        .expect("set GATEWATCH_NATS_SERVER to a nats-server, or put one on the PATH");
+        .unwrap();
     let mut server = Server { child, dir, url: String::new() };
     let file = server.dir.path().join(format!("nats-server_{}.ports", server.child.id()));
     server.url = eventually("the server tells its port", || client_url(&file)).await;
@@ -110,9 +97,6 @@ async fn works(client: &Client) -> bool {
 
 #[tokio::test]
 async fn a_user_logs_in_with_the_password() {
-    if skipped() {
-        return;
-    }
     let server = server("authorization { user: sys, password: right }").await;
     let client = try_first(&settings(&[&server.url], user("sys", "right"))).await.unwrap();
     assert!(works(&client).await);
@@ -120,9 +104,6 @@ async fn a_user_logs_in_with_the_password() {
 
 #[tokio::test]
 async fn the_server_shows_the_name_of_the_connection() {
-    if skipped() {
-        return;
-    }
     let server = server("system_account: S\naccounts { S { users: [ { user: sys, password: p } ] } }").await;
     let client = try_first(&settings(&[&server.url], user("sys", "p"))).await.unwrap();
     let connz = client.request("$SYS.REQ.SERVER.PING.CONNZ", "".into()).await.unwrap();
@@ -132,9 +113,6 @@ async fn the_server_shows_the_name_of_the_connection() {
 
 #[tokio::test]
 async fn a_token_logs_in() {
-    if skipped() {
-        return;
-    }
     let server = server("authorization { token: s3cret }").await;
     let client = try_first(&settings(&[&server.url], Credentials::Token(inline("s3cret")))).await.unwrap();
     assert!(works(&client).await);
@@ -142,9 +120,6 @@ async fn a_token_logs_in() {
 
 #[tokio::test]
 async fn an_nkey_logs_in() {
-    if skipped() {
-        return;
-    }
     let key = nkeys::KeyPair::new_user();
     let server = server(&format!("authorization {{ users: [ {{ nkey: {} }} ] }}", key.public_key())).await;
     let seed = server.dir.path().join("seed.nk");
@@ -155,9 +130,6 @@ async fn an_nkey_logs_in() {
 
 #[tokio::test]
 async fn a_wrong_password_names_server_and_user_but_not_the_password() {
-    if skipped() {
-        return;
-    }
     let server = server("authorization { user: sys, password: right }").await;
     let error = try_first(&settings(&[&server.url], user("sys", "hunter2"))).await.unwrap_err();
     assert!(matches!(error, ConnectError::Rejected { .. }), "{error:?}");
@@ -171,9 +143,6 @@ async fn a_wrong_password_names_server_and_user_but_not_the_password() {
 
 #[tokio::test]
 async fn a_server_that_rejects_the_login_does_not_hide_one_that_takes_it() {
-    if skipped() {
-        return;
-    }
     let other = server("authorization { user: sys, password: other }").await;
     let right = server("authorization { user: sys, password: right }").await;
     let client = try_first(&settings(&[&other.url, &right.url], user("sys", "right"))).await.unwrap();
@@ -210,9 +179,6 @@ async fn a_port_that_says_nothing_times_out() {
 
 #[tokio::test]
 async fn a_server_without_tls_is_refused_when_tls_is_required() {
-    if skipped() {
-        return;
-    }
     let server = server("").await;
     let mut settings = settings(&[&server.url], Credentials::None);
     settings.tls.required = true;
@@ -230,9 +196,6 @@ async fn a_missing_seed_file_is_named() {
 
 #[tokio::test]
 async fn a_password_that_is_mended_in_its_file_is_used_at_the_next_attempt() {
-    if skipped() {
-        return;
-    }
     let server = server("authorization { user: sys, password: right }").await;
     let file = server.dir.path().join("password");
     std::fs::write(&file, "wrong\n").unwrap();

@@ -13,8 +13,7 @@ use std::path::Path;
 /// What every variable of ours starts with.
 const PREFIX: &str = "GATEWATCH_";
 /// Variables with that prefix which are not keys.
-const RESERVED: [&str; 5] =
-    ["GATEWATCH_COMMIT", "GATEWATCH_CONFIG", "GATEWATCH_LOG", "GATEWATCH_NATS_SERVER", "GATEWATCH_SKIP_NATS"];
+const RESERVED: [&str; 3] = ["GATEWATCH_CONFIG", "GATEWATCH_LOG", "GATEWATCH_NATS_SERVER"];
 
 /// A setting given on the command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
