@@ -17,7 +17,7 @@
 #[path = "../stage/mod.rs"]
 mod stage;
 
-use gatewatch::lab::{Fault, Supercluster};
+use gatewatch::lab::{Fault, Path, Side, Supercluster};
 use serde_json::Value;
 use stage::{Message, Stage};
 use std::time::Duration;
@@ -80,7 +80,10 @@ async fn inject(lab: &Supercluster, fault: &str) {
         "blackhole" => faults.cut_pair("east", "west", Fault::Blackhole).unwrap(),
         "reset" => faults.cut_pair("east", "west", Fault::Reset).unwrap(),
         "one way" => faults.cut_direction("east", "west", Fault::Blackhole).unwrap(),
-        "one server" => faults.cut_server("east", "east-2", "west", Fault::Reset).unwrap(),
+        "one server" => {
+            let own = Path { from: Side::server("east", "east-2"), to: Side::cluster("west") };
+            faults.set(own, Fault::Reset).unwrap();
+        }
         "kill server" => lab.server("west-2").unwrap().kill().await.unwrap(),
         "kill cluster" => lab.cluster("west").unwrap().kill().await.unwrap(),
         other => panic!("no such fault: {other}"),
