@@ -8,7 +8,8 @@ use super::faults::{Faults, UnknownName};
 use super::guard::Workspace;
 use super::ports::{Ports, loopback, password};
 use super::proxy::{Context, Proxy};
-use super::server::{Estate, LabServer, Seat};
+use super::seat::{Estate, Plan, Seat};
+use super::server::LabServer;
 use super::supercluster::Supercluster;
 use crate::clock::Clock;
 use crate::model::ids::{ClusterName, ServerKey, ServerName};
@@ -180,8 +181,8 @@ impl Builder {
     /// Everything but the server processes.
     fn lay_out(&self, binary: &ServerBinary) -> io::Result<Supercluster> {
         let mut ports = Ports::default();
-        let seats =
-            self.servers.iter().map(|key| seat(key, &mut ports)).collect::<io::Result<Vec<Seat>>>()?;
+        let seats = self.servers.iter().map(|key| self.seat(key, &mut ports).map(Arc::new));
+        let seats = seats.collect::<io::Result<Vec<Arc<Seat>>>>()?;
         let secret = |user: &str| Credentials { user: user.to_owned(), password: password() };
         let estate = Arc::new(Estate {
             workspace: Arc::new(Workspace::create()?),
@@ -208,17 +209,18 @@ impl Builder {
             };
             let proxy = Proxy::new(seat.advertise, context);
             let dir = estate.workspace.path().join(format!("server-{}", index + 1));
-            let options = self.options.get(&seat.key.name).cloned().unwrap_or_default();
-            LabServer::new(seat.clone(), dir, proxy, Arc::clone(&estate), options)
+            LabServer::new(Arc::clone(seat), dir, proxy, Arc::clone(&estate))
         });
         let servers = servers.collect();
         Ok(Supercluster::new(servers, faults, estate))
     }
-}
 
-fn seat(key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
-    let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
-    Ok(Seat { key: key.clone(), ports: own, advertise: loopback(ports.pick()?) })
+    fn seat(&self, key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
+        let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
+        let options = self.options.get(&key.name).cloned().unwrap_or_default();
+        let plan = Plan { options, spare: false };
+        Ok(Seat::new(key.clone(), own, loopback(ports.pick()?), None, plan))
+    }
 }
 
 #[cfg(test)]

@@ -1,19 +1,18 @@
 //! One server of a lab: start, stop, freeze and break it, across as many lives as wanted.
 
 use super::binary::ServerBinary;
-use super::config::{Common, ServerConfig, ServerOptions, ServerPorts};
+use super::config::ServerOptions;
 use super::control::ControlError;
-use super::dialler::{Roster, RosterEntry};
-use super::guard::Workspace;
+use super::dialler::RosterEntry;
 use super::ports::loopback;
 use super::process::Process;
 use super::proxy::Proxy;
+use super::seat::{Estate, Seat};
 use super::supercluster::ConnectError;
-use crate::model::ids::{ClusterName, ServerId, ServerKey};
+use crate::model::ids::{ServerId, ServerKey};
 use async_nats::ConnectOptions;
 use rustix::process::Signal;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -29,28 +28,10 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(5);
 const GREETING_LIMIT: u64 = 64 * 1024;
 
-/// The place of a server in the supercluster; the same in all its lives.
-#[derive(Debug, Clone)]
-pub(super) struct Seat {
-    pub(super) key: ServerKey,
-    pub(super) ports: ServerPorts,
-    pub(super) advertise: SocketAddr,
-}
-
-/// What the servers of a lab share.
-#[derive(Debug)]
-pub(super) struct Estate {
-    pub(super) workspace: Arc<Workspace>,
-    pub(super) roster: Roster,
-    pub(super) binary: ServerBinary,
-    pub(super) common: Common,
-    pub(super) seats: Vec<Seat>,
-}
-
 /// A server of the lab. Its name, its ports and its files stay the same across restarts; its id does not.
 #[derive(Debug)]
 pub struct LabServer {
-    seat: Seat,
+    seat: Arc<Seat>,
     dir: PathBuf,
     proxy: Proxy,
     estate: Arc<Estate>,
@@ -59,7 +40,6 @@ pub struct LabServer {
 
 #[derive(Debug)]
 struct State {
-    options: ServerOptions,
     life: Option<Life>,
     end: Option<UnaskedEnd>,
 }
@@ -81,14 +61,8 @@ pub(super) struct UnaskedEnd {
 }
 
 impl LabServer {
-    pub(super) fn new(
-        seat: Seat,
-        dir: PathBuf,
-        proxy: Proxy,
-        estate: Arc<Estate>,
-        options: ServerOptions,
-    ) -> Self {
-        Self { seat, dir, proxy, estate, state: Mutex::new(State { options, life: None, end: None }) }
+    pub(super) fn new(seat: Arc<Seat>, dir: PathBuf, proxy: Proxy, estate: Arc<Estate>) -> Self {
+        Self { seat, dir, proxy, estate, state: Mutex::new(State { life: None, end: None }) }
     }
 
     /// Its cluster and name.
@@ -133,15 +107,21 @@ impl LabServer {
         self.dir.join("server.log")
     }
 
+    /// The program that it runs from its next start on.
+    #[must_use]
+    pub fn binary(&self) -> ServerBinary {
+        self.seat.plan().options.binary.clone().unwrap_or_else(|| self.estate.binary.clone())
+    }
+
     /// What differs from the lab's defaults.
     #[must_use]
     pub fn options(&self) -> ServerOptions {
-        self.observed().options.clone()
+        self.seat.plan().options.clone()
     }
 
     /// Other options (another program, other configuration), from the next start on.
     pub fn set_options(&self, options: ServerOptions) {
-        self.observed().options = options;
+        self.seat.plan().options = options;
     }
 
     /// Connects a client of the system account.
@@ -324,38 +304,17 @@ impl LabServer {
         if state.life.is_some() {
             return Err(ControlError::AlreadyRunning { server: self.key().clone() });
         }
-        let program = &state.options.binary.as_ref().unwrap_or(&self.estate.binary).path;
-        let config = self.dir.join("server.conf");
-        std::fs::create_dir_all(&self.dir)
-            .and_then(|()| std::fs::write(&config, self.config(&state.options)))
-            .and_then(|()| Process::spawn(&self.estate.workspace, program, &config, &self.log_path()))
-            .map_err(|source| ControlError::Spawn {
-                server: self.key().clone(),
-                program: program.clone(),
-                source,
-            })
+        let program = self.binary().path;
+        self.write_config()
+            .and_then(|config| Process::spawn(&self.estate.workspace, &program, &config, &self.log_path()))
+            .map_err(|source| ControlError::Spawn { server: self.key().clone(), program, source })
     }
 
-    fn config(&self, options: &ServerOptions) -> String {
-        let seats = &self.estate.seats;
-        let own = &self.key().cluster;
-        let routes: Vec<u16> =
-            seats.iter().filter(|seat| seat.key.cluster == *own).map(|seat| seat.ports.route).collect();
-        let mut remotes: BTreeMap<ClusterName, Vec<SocketAddr>> = BTreeMap::new();
-        for seat in seats.iter().filter(|seat| seat.key.cluster != *own) {
-            remotes.entry(seat.key.cluster.clone()).or_default().push(seat.advertise);
-        }
-        ServerConfig {
-            key: self.key(),
-            ports: self.seat.ports,
-            advertise: self.seat.advertise,
-            routes: &routes,
-            remotes: &remotes.into_iter().collect::<Vec<_>>(),
-            store: self.dir.join("jetstream"),
-            common: &self.estate.common,
-            options,
-        }
-        .render()
+    fn write_config(&self) -> io::Result<PathBuf> {
+        let config = self.dir.join("server.conf");
+        std::fs::create_dir_all(&self.dir)?;
+        std::fs::write(&config, self.estate.config(&self.seat, &self.dir))?;
+        Ok(config)
     }
 
     /// Waits for the greeting of a server just spawned; it carries the id of the new life.
