@@ -49,6 +49,7 @@ pub enum StartError {
 #[derive(Debug, Clone)]
 pub struct Builder {
     servers: Vec<ServerKey>,
+    spares: BTreeSet<ServerName>,
     empty: Option<ClusterName>,
     options: BTreeMap<ServerName, ServerOptions>,
     binary: Option<ServerBinary>,
@@ -61,6 +62,7 @@ impl Default for Builder {
     fn default() -> Self {
         Self {
             servers: Vec::new(),
+            spares: BTreeSet::new(),
             empty: None,
             options: BTreeMap::new(),
             binary: None,
@@ -78,10 +80,21 @@ impl Builder {
         if servers == 0 {
             self.empty = Some(name.into());
         }
-        self.servers.extend(
-            (1..=servers)
-                .map(|n| ServerKey { cluster: name.into(), name: format!("{name}-{n}").as_str().into() }),
-        );
+        self.servers.extend((1..=servers).map(|n| numbered(name, n)));
+        self
+    }
+
+    /// Lays out this many more servers of a cluster without starting them: their names go on where those described so
+    /// far end, and nobody's configuration lists them until they are started ([`LabServer::start`]). Of a cluster that has
+    /// no other servers, they make a spare cluster, to be started with [`Supercluster::spares`].
+    #[must_use]
+    pub fn spare(mut self, cluster: &str, servers: usize) -> Self {
+        let own = |key: &ServerKey| key.cluster.as_str() == cluster;
+        let first = self.servers.iter().filter(|key| own(key)).count() + 1;
+        let end = self.servers.iter().rposition(own).map_or(self.servers.len(), |last| last + 1);
+        let keys: Vec<ServerKey> = (first..first + servers).map(|n| numbered(cluster, n)).collect();
+        self.spares.extend(keys.iter().map(|key| key.name.clone()));
+        self.servers.splice(end..end, keys);
         self
     }
 
@@ -157,7 +170,7 @@ impl Builder {
         if let Some(cluster) = &self.empty {
             return Err(StartError::Description(format!("cluster {cluster} has no server")));
         }
-        if self.servers.is_empty() {
+        if self.servers.len() == self.spares.len() {
             return Err(StartError::Description("it has no cluster".to_owned()));
         }
         let mut names = BTreeSet::new();
@@ -174,7 +187,7 @@ impl Builder {
 
     async fn attempt(&self, binary: &ServerBinary) -> Result<Supercluster, StartError> {
         let lab = self.lay_out(binary).map_err(StartError::Workspace)?;
-        try_join_all(lab.servers().iter().map(LabServer::start)).await?;
+        try_join_all(lab.servers().iter().filter(|server| !server.is_spare()).map(LabServer::start)).await?;
         Ok(lab)
     }
 
@@ -218,9 +231,13 @@ impl Builder {
     fn seat(&self, key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
         let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
         let options = self.options.get(&key.name).cloned().unwrap_or_default();
-        let plan = Plan { options, spare: false };
+        let plan = Plan { options, spare: self.spares.contains(&key.name) };
         Ok(Seat::new(key.clone(), own, loopback(ports.pick()?), None, plan))
     }
+}
+
+fn numbered(cluster: &str, n: usize) -> ServerKey {
+    ServerKey { cluster: cluster.into(), name: format!("{cluster}-{n}").as_str().into() }
 }
 
 #[cfg(test)]
@@ -238,6 +255,15 @@ mod tests {
         assert!(refusal(&Builder::default().cluster("east", 2).cluster("east", 1)).contains("east-1"));
         let stray = Builder::default().cluster("east", 1).server("west-1", ServerOptions::default());
         assert!(refusal(&stray).contains("west-1"));
+    }
+
+    #[test]
+    fn spare_servers_go_on_counting_and_stand_with_their_cluster() {
+        let builder = Builder::default().grid(2, 1).spare("east", 2).spare("coast", 1);
+        let names: Vec<&str> = builder.servers.iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(names, ["east-1", "east-2", "east-3", "west-1", "coast-1"]);
+        assert_eq!(builder.spares.len(), 3);
+        assert!(refusal(&Builder::default().spare("east", 1)).contains("no cluster"));
     }
 
     #[test]

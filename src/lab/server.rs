@@ -83,6 +83,18 @@ impl LabServer {
         self.seat.advertise
     }
 
+    /// The URL under which other clusters list it, with the login that its gateway asks for.
+    #[must_use]
+    pub fn gateway_url(&self) -> String {
+        self.seat.gateway_url()
+    }
+
+    /// Whether it is laid out and in nobody's lists: see [`Builder::spare`](super::Builder::spare).
+    #[must_use]
+    pub fn is_spare(&self) -> bool {
+        self.seat.plan().spare
+    }
+
     /// The id of its current life, or `None` when it does not run.
     #[must_use]
     pub fn id(&self) -> Option<ServerId> {
@@ -124,6 +136,16 @@ impl LabServer {
         self.seat.plan().options = options;
     }
 
+    /// Changes its options, from the next start on.
+    pub fn change_options(&self, change: impl FnOnce(&mut ServerOptions)) {
+        change(&mut self.seat.plan().options);
+    }
+
+    /// From now on others list it when they start.
+    pub(super) fn enlist(&self) {
+        self.seat.plan().spare = false;
+    }
+
     /// Connects a client of the system account.
     ///
     /// # Errors
@@ -149,11 +171,13 @@ impl LabServer {
             .map_err(|source| ConnectError { server: self.key().clone(), source })
     }
 
-    /// Starts it and waits until it greets clients. Gateways and routes connect within the next seconds.
+    /// Starts it and waits until it greets clients. Gateways and routes connect within the next seconds. A spare server is
+    /// none any more: others list it from their next start on, and learn of it by gossip until then.
     ///
     /// # Errors
     /// [`ControlError`]; when the server ended or does not answer, with the end of its log.
     pub async fn start(&self) -> Result<(), ControlError> {
+        self.enlist();
         let process = self.spawn()?;
         let entry = self.estate.roster.enter(process.pid(), self.key());
         let mut life = Life { process, id: ServerId::from(""), asked_to_end: false, _entry: entry };
@@ -197,6 +221,27 @@ impl LabServer {
     /// [`ControlError::NotRunning`] and the system's refusals.
     pub fn lame_duck(&self) -> Result<(), ControlError> {
         self.signal(Signal::USR2, Asks::End)
+    }
+
+    /// Lame duck mode to the end: [`LabServer::lame_duck`] and [`LabServer::await_exit`].
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`], and [`ControlError::StillRunning`] after `limit`.
+    pub async fn drain(&self, limit: Duration) -> Result<(), ControlError> {
+        self.lame_duck()?;
+        self.await_exit(limit).await
+    }
+
+    /// Stops it if it runs and makes it a spare server: nobody lists it from the next start on.
+    ///
+    /// # Errors
+    /// Those of [`LabServer::stop`].
+    pub async fn retire(&self, limit: Duration) -> Result<(), ControlError> {
+        if self.pid().is_some() {
+            self.stop(limit).await?;
+        }
+        self.seat.plan().spare = true;
+        Ok(())
     }
 
     /// Freezes it (SIGSTOP) and waits until it stands still: it neither computes nor answers, its sockets stay open
