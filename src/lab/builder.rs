@@ -4,7 +4,7 @@ use super::binary::{FindServerError, Finder, ServerBinary};
 use super::config::{Common, Credentials, Logins, ServerOptions, ServerPorts};
 use super::control::ControlError;
 use super::dialler::Roster;
-use super::faults::{Faults, UnknownName};
+use super::faults::{Faults, UnknownName, any_client};
 use super::guard::Workspace;
 use super::ports::{Ports, loopback, password};
 use super::proxy::{Context, Proxy};
@@ -56,6 +56,7 @@ pub struct Builder {
     config: String,
     logins: Option<Logins>,
     jetstream: bool,
+    client_proxies: bool,
 }
 
 impl Default for Builder {
@@ -69,6 +70,7 @@ impl Default for Builder {
             config: String::new(),
             logins: None,
             jetstream: true,
+            client_proxies: false,
         }
     }
 }
@@ -142,6 +144,15 @@ impl Builder {
         self
     }
 
+    /// A fault proxy in front of every client port too. Servers advertise these to their clients (INFO, VARZ
+    /// `connect_urls`), so a client that was told of one address goes through the proxies to all others:
+    /// [`LabServer::proxied_client_url`] and [`Faults::cut_clients`].
+    #[must_use]
+    pub fn client_proxies(mut self) -> Self {
+        self.client_proxies = true;
+        self
+    }
+
     /// Finds the program if none was given, and starts all servers. They greet clients on return, and their gateways
     /// connect within the next seconds: see [`Supercluster::ready`].
     ///
@@ -211,28 +222,40 @@ impl Builder {
             seats,
         });
         let faults = Faults::new(&self.servers);
-        let clock = Clock::start();
-        let servers = estate.seats.iter().enumerate().map(|(index, seat)| {
-            let context = Context {
-                target: seat.key.clone(),
-                gateway: loopback(seat.ports.gateway),
-                faults: faults.subscribe(),
-                roster: estate.roster.clone(),
-                clock,
-            };
-            let proxy = Proxy::new(seat.advertise, context);
-            let dir = estate.workspace.path().join(format!("server-{}", index + 1));
-            LabServer::new(Arc::clone(seat), dir, proxy, Arc::clone(&estate))
-        });
-        let servers = servers.collect();
+        let faults = if self.client_proxies { faults.with_clients() } else { faults };
+        let servers = self.proxied(&estate, &faults);
         Ok(Supercluster::new(servers, faults, estate))
+    }
+
+    /// The servers, each with the proxies before its ports.
+    fn proxied(&self, estate: &Arc<Estate>, faults: &Faults) -> Vec<LabServer> {
+        let clock = Clock::start();
+        let before = |seat: &Seat, port, dialler| Context {
+            target: seat.key.clone(),
+            address: loopback(port),
+            dialler,
+            faults: faults.subscribe(),
+            roster: estate.roster.clone(),
+            clock,
+        };
+        let servers = estate.seats.iter().enumerate().map(|(index, seat)| {
+            let gateway = Proxy::new(seat.advertise, before(seat, seat.ports.gateway, None));
+            let clients = seat
+                .client_proxy
+                .map(|address| Proxy::new(address, before(seat, seat.ports.client, Some(any_client()))));
+            let proxies = [Some(gateway), clients].into_iter().flatten().collect();
+            let dir = estate.workspace.path().join(format!("server-{}", index + 1));
+            LabServer::new(Arc::clone(seat), dir, proxies, Arc::clone(estate))
+        });
+        servers.collect()
     }
 
     fn seat(&self, key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
         let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
         let options = self.options.get(&key.name).cloned().unwrap_or_default();
         let plan = Plan { options, spare: self.spares.contains(&key.name) };
-        Ok(Seat::new(key.clone(), own, loopback(ports.pick()?), None, plan))
+        let client_proxy = if self.client_proxies { Some(loopback(ports.pick()?)) } else { None };
+        Ok(Seat::new(key.clone(), own, loopback(ports.pick()?), client_proxy, plan))
     }
 }
 

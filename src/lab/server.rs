@@ -33,7 +33,8 @@ const GREETING_LIMIT: u64 = 64 * 1024;
 pub struct LabServer {
     seat: Arc<Seat>,
     dir: PathBuf,
-    proxy: Proxy,
+    /// In front of its gateway port, and of its client port if the lab has such.
+    proxies: Vec<Proxy>,
     estate: Arc<Estate>,
     state: Mutex<State>,
 }
@@ -61,8 +62,8 @@ pub(super) struct UnaskedEnd {
 }
 
 impl LabServer {
-    pub(super) fn new(seat: Arc<Seat>, dir: PathBuf, proxy: Proxy, estate: Arc<Estate>) -> Self {
-        Self { seat, dir, proxy, estate, state: Mutex::new(State { life: None, end: None }) }
+    pub(super) fn new(seat: Arc<Seat>, dir: PathBuf, proxies: Vec<Proxy>, estate: Arc<Estate>) -> Self {
+        Self { seat, dir, proxies, estate, state: Mutex::new(State { life: None, end: None }) }
     }
 
     /// Its cluster and name.
@@ -71,10 +72,16 @@ impl LabServer {
         &self.seat.key
     }
 
-    /// Where clients connect, without credentials: `nats://127.0.0.1:port`.
+    /// Where clients connect, past any proxy, without credentials: `nats://127.0.0.1:port`.
     #[must_use]
     pub fn client_url(&self) -> String {
         format!("nats://{}", loopback(self.seat.ports.client))
+    }
+
+    /// Where clients connect through its client proxy; `None` without [`Builder::client_proxies`](super::Builder::client_proxies).
+    #[must_use]
+    pub fn proxied_client_url(&self) -> Option<String> {
+        self.seat.client_proxy.map(|address| format!("nats://{address}"))
     }
 
     /// Where other clusters' gateways dial it: the address of its fault proxy.
@@ -182,11 +189,13 @@ impl LabServer {
         let entry = self.estate.roster.enter(process.pid(), self.key());
         let mut life = Life { process, id: ServerId::from(""), asked_to_end: false, _entry: entry };
         life.id = self.greeting(&mut life.process).await?;
-        self.proxy.open().await.map_err(|source| ControlError::Proxy {
-            server: self.key().clone(),
-            address: self.proxy.address(),
-            source,
-        })?;
+        for proxy in &self.proxies {
+            proxy.open().await.map_err(|source| ControlError::Proxy {
+                server: self.key().clone(),
+                address: proxy.address(),
+                source,
+            })?;
+        }
         tracing::debug!(server = %self.key(), id = %life.id, pid = life.process.pid(), "server started");
         let mut state = self.observed();
         state.end = None;
@@ -320,7 +329,7 @@ impl LabServer {
         let ended = state.life.as_mut().map(|life| life.process.ended());
         match ended {
             Some(Ok(Some(status))) => {
-                self.proxy.close();
+                self.proxies.iter().for_each(Proxy::close);
                 if let Some(life) = state.life.take()
                     && !life.asked_to_end
                 {
