@@ -81,6 +81,8 @@ pub(crate) struct Must {
     pub(crate) cause: Vec<String>,
     /// Milliseconds.
     pub(crate) within: u64,
+    /// It is an update of an incident that told something else before.
+    pub(crate) same: bool,
     /// It may still be open at the end.
     pub(crate) stays: bool,
 }
@@ -145,6 +147,7 @@ impl Must {
             departure: None,
             cause: Vec::new(),
             within: WITHIN,
+            same: false,
             stays: false,
         };
         must.details(rest)?;
@@ -156,6 +159,10 @@ impl Must {
             [] => return Ok(()),
             ["both", rest @ ..] => {
                 self.way = Some(Way::Both);
+                rest
+            }
+            ["same", rest @ ..] => {
+                self.same = true;
                 rest
             }
             ["stays", rest @ ..] => {
@@ -283,7 +290,9 @@ impl fmt::Display for Must {
         if !self.cause.is_empty() {
             write!(f, " cause {}", self.cause.join("|"))?;
         }
-        write!(f, " within {}ms{}", self.within, if self.stays { " stays" } else { "" })
+        write!(f, " within {}ms", self.within)?;
+        f.write_str(if self.same { " same" } else { "" })?;
+        f.write_str(if self.stays { " stays" } else { "" })
     }
 }
 

@@ -31,6 +31,7 @@
 #![allow(dead_code, reason = "each player of stories has its own part of the language")]
 
 mod expect;
+mod judge;
 mod said;
 mod step;
 #[cfg(test)]
@@ -40,6 +41,7 @@ mod words;
 #[allow(unused_imports, reason = "each player of stories has its own part of the language")]
 pub(crate) use {
     expect::{About, Allowed, Expect, Must, Way},
+    judge::{Moment, Outcome, Verdict, judge},
     said::Said,
     step::{BadCertificate, Change, Cut, Flap, Permissions, Step},
     words::{Between, Sel, Version, Wan},

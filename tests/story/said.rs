@@ -1,6 +1,7 @@
 //! What was told, in the words of a story, whoever played it; and whether it is what an expectation means.
 
 use super::expect::{About, Allowed, Must, Way};
+use std::fmt;
 
 /// One alert: an incident as it was told at one time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,5 +55,24 @@ impl Allowed {
     pub(crate) fn covers(&self, said: &Said) -> bool {
         let kind = self.kinds.is_empty() || self.kinds.contains(&said.kind);
         kind && self.about.as_ref().is_none_or(|about| *about == said.about)
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, stage, severity, kind, about, cause, .. } = self;
+        write!(f, "{at} ms {stage} {severity} {kind} {about}")?;
+        match &self.way {
+            Some(Way::Both) => f.write_str(" both")?,
+            Some(Way::One(link)) => write!(f, " one-way {link}")?,
+            None => {}
+        }
+        for (key, list) in [("links", &self.links), ("servers", &self.servers), ("cut", &self.cut)] {
+            if !list.is_empty() {
+                write!(f, " {key} {}", list.join(","))?;
+            }
+        }
+        self.departure.iter().try_for_each(|departure| write!(f, " departure {departure}"))?;
+        write!(f, " cause {cause}")
     }
 }

@@ -28,7 +28,7 @@ never * pair east north
 1s refuse east west
 must gateway_down critical pair east west both links west>east,east>west
 2s drop-dials east -> west
-must gateway_down critical pair east west one-way east>west stays
+must gateway_down critical pair east west one-way east>west same stays
 3s refuse-dials east west
 4s heal east/1 -> west
 5s heal
