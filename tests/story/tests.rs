@@ -26,7 +26,7 @@ may *
 may config_drift stays
 never * pair east north
 1s refuse east west
-must gateway_down critical pair east west both links west>east,east>west
+must gateway_down critical pair east west both links west>east,east>west listed 6
 2s drop-dials east -> west
 must gateway_down critical pair east west one-way east>west same stays
 3s refuse-dials east west
@@ -156,6 +156,7 @@ fn said(about: About) -> Said {
     Said {
         at: 4_000,
         incident: "1".to_owned(),
+        revision: 1,
         stage: "opened".to_owned(),
         kind: "gateway_down".to_owned(),
         severity: "critical".to_owned(),
@@ -165,6 +166,7 @@ fn said(about: About) -> Said {
         servers: Vec::new(),
         cut: Vec::new(),
         departure: None,
+        listed: 6,
         cause: "silent".to_owned(),
     }
 }
@@ -186,6 +188,8 @@ fn what_was_said_fits_only_the_expectation_that_means_it() {
     assert_eq!(fits("must gateway_down critical pair east west one-way east>west"), (true, false, true));
     assert_eq!(fits("must gateway_down warning pair east west"), (true, false, true));
     assert_eq!(fits("must gateway_down critical pair east west servers west/1"), (true, false, true));
+    assert_eq!(fits("must gateway_down critical pair east west listed 6"), (true, true, true));
+    assert_eq!(fits("must gateway_down critical pair east west listed 5"), (true, false, true));
     assert_eq!(fits("must gateway_down critical pair east north"), (false, false, true));
     assert_eq!(fits("must gateway_degraded critical pair east west"), (false, false, true));
 }
