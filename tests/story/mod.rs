@@ -32,6 +32,8 @@
 
 mod expect;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
 mod said;
 mod step;
 #[cfg(test)]

@@ -207,3 +207,27 @@ fn what_is_allowed_covers_its_kinds_about_its_thing() {
     assert!(!covers("may gateway_degraded pair east west"));
     assert!(!covers("may gateway_down pair east north"));
 }
+
+#[test]
+fn every_entry_of_the_catalogue_reads_back_and_speaks_of_clusters_that_it_has() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/catalogue");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 45, "only {} entries", files.len());
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let story = Story::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let written = story.to_string();
+        assert_eq!(Story::parse(&written).unwrap().to_string(), written, "{}", path.display());
+        assert!(!story.about.is_empty(), "{} says nothing about itself", path.display());
+        let known = |name: &str| story.clusters.iter().any(|cluster| cluster.name == name);
+        for must in story.musts() {
+            let spoken_of = match &must.about {
+                About::Cluster(name) | About::Server(name, _) => vec![name],
+                // The other may be a misspelt one.
+                About::Pair(a, b) => [a, b].into_iter().filter(|name| known(name)).take(1).collect(),
+            };
+            assert!(!spoken_of.is_empty(), "{}: {must}", path.display());
+            assert!(spoken_of.into_iter().all(|name| known(name)), "{}: {must}", path.display());
+        }
+    }
+}
