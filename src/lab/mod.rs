@@ -21,7 +21,7 @@
 //! How it hangs together: a server's gateway `advertise`s its `proxy`'s address, and every other cluster's servers
 //! list only such addresses, so all bytes between clusters pass through a proxy. The proxy finds out who dials
 //! (`dialler`) and asks the table of `faults` what to do with that connection; a `pump` carries it out. Servers
-//! (`server`, `process`) are registered with a `guard` process that kills them when this process is gone.
+//! (`seat`, `server`, `process`) are registered with a `guard` process that kills them when this process is gone.
 
 mod binary;
 mod builder;
@@ -39,11 +39,13 @@ mod seat;
 mod server;
 mod supercluster;
 
-pub use binary::{FindServerError, Finder, MINIMUM_VERSION, PINNED_VERSION, ServerBinary, ServerVersion};
+pub use binary::{
+    FindServerError, Finder, MINIMUM_VERSION, OLDER_VERSIONS, PINNED_VERSION, ServerBinary, ServerVersion,
+};
 pub use builder::{Builder, StartError};
 pub use config::{Credentials, GatewayTls, ServerOptions};
 pub use control::ControlError;
 pub use faults::{Fault, Faults, Path, Side, UnknownName};
 pub use ready::ReadyError;
 pub use server::LabServer;
-pub use supercluster::{ConnectError, LabCluster, Supercluster};
+pub use supercluster::{ConnectError, LabCluster, RollError, Supercluster};

@@ -288,6 +288,17 @@ impl LabServer {
         self.start().await
     }
 
+    /// Writes its configuration anew and has the running server read it (SIGHUP). It takes over accounts and the content of
+    /// its TLS files so; what cannot change (remotes, ports, logins of gateways) makes it refuse the whole, with an error
+    /// in its log.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub fn reload(&self) -> Result<(), ControlError> {
+        self.write_config().map_err(|source| self.not_spawned(source))?;
+        self.signal(Signal::HUP, Asks::Nothing)
+    }
+
     /// Waits up to `limit` until it does not run.
     ///
     /// # Errors
@@ -361,7 +372,11 @@ impl LabServer {
         let program = self.binary().path;
         self.write_config()
             .and_then(|config| Process::spawn(&self.estate.workspace, &program, &config, &self.log_path()))
-            .map_err(|source| ControlError::Spawn { server: self.key().clone(), program, source })
+            .map_err(|source| self.not_spawned(source))
+    }
+
+    fn not_spawned(&self, source: io::Error) -> ControlError {
+        ControlError::Spawn { server: self.key().clone(), program: self.binary().path, source }
     }
 
     fn write_config(&self) -> io::Result<PathBuf> {
