@@ -6,7 +6,7 @@
 use async_nats::Client;
 use gatewatch::lab::{Builder, LabServer, Supercluster};
 use serde_json::Value;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -53,11 +53,23 @@ pub(crate) async fn links(server: &LabServer) -> Vec<String> {
     outbound(server, &server.system_client().await.unwrap()).await
 }
 
-/// Names of the remotes that a server has in its list, those it learned by gossip too.
-pub(crate) async fn remotes(server: &LabServer) -> BTreeSet<String> {
+/// The configured remotes of a server with their URLs, as VARZ tells them.
+pub(crate) async fn remotes(server: &LabServer) -> BTreeMap<String, Vec<String>> {
     let varz = asked(server, &server.system_client().await.unwrap(), "VARZ").await;
     let listed = varz["gateway"]["gateways"].as_array().cloned().unwrap_or_default();
-    listed.iter().map(|remote| remote["name"].as_str().unwrap().to_owned()).collect()
+    let urls = |remote: &Value| {
+        let urls = remote["urls"].as_array().cloned().unwrap_or_default();
+        urls.iter().map(|url| url.as_str().unwrap().to_owned()).collect()
+    };
+    listed.iter().map(|remote| (remote["name"].as_str().unwrap().to_owned(), urls(remote))).collect()
+}
+
+/// Waits until a server has outbound connections to exactly these clusters.
+pub(crate) async fn until_linked(server: &LabServer, clusters: &[&str]) {
+    eventually(&format!("{} has links to {clusters:?}", server.key()), async || {
+        links(server).await == clusters
+    })
+    .await;
 }
 
 /// The lines of a server's log that contain `word`.
