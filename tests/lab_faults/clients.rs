@@ -1,7 +1,5 @@
 //! Faults on what clients dial, and on lossy links.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 use crate::lab_support::{SOON, asked, bare, eventually, ready};
 use async_nats::{Client, ConnectOptions, Event};
 use futures::StreamExt;

@@ -1,7 +1,5 @@
 //! What is wrong in a configuration, on one side or on both.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 use crate::lab_support::{READY, SOON, bare, eventually, links, logged, ready, remotes, until_linked};
 use crate::pki::{Authority, Certificate};
 use futures::StreamExt;

@@ -1,7 +1,5 @@
 //! Clusters that grow, shrink, come, go and are upgraded.
 
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-
 use crate::lab_support::{READY, SOON, bare, links, ready, remotes, until_linked};
 use gatewatch::lab::{Finder, OLDER_VERSIONS, PINNED_VERSION, Supercluster};
 use std::time::Duration;

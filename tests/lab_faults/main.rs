@@ -1,5 +1,7 @@
 //! Faults of configuration, growth and shrinking, and faults on clients: what real servers make of them.
 
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
 mod clients;
 mod config;
 mod growth;
