@@ -1,11 +1,14 @@
 //! Faults on what clients dial, and on lossy links.
 
-use crate::lab_support::{SOON, asked, bare, eventually, ready};
+use crate::lab_support::{READY, SOON, asked, bare, eventually, links, logged, ready, until_linked};
 use async_nats::{Client, ConnectOptions, Event};
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::lab::{Fault, LabServer, Supercluster};
+use std::io::ErrorKind;
 use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
@@ -69,6 +72,48 @@ async fn clients_are_told_of_proxies_only_and_cut_from_one_cluster_or_from_all()
 
     lab.faults().clear_all();
     eventually("both are back", async || answers(&to_east).await && answers(&to_west).await).await;
+}
+
+/// The greeting with which a server meets whoever dials its gateway port.
+async fn greeting(server: &LabServer) -> std::io::Result<String> {
+    let stream = TcpStream::connect(server.gateway_address()).await?;
+    let mut line = String::new();
+    match timeout(SILENCE, BufReader::new(stream).read_line(&mut line)).await {
+        Ok(read) => read.map(|_| line),
+        Err(_) => Err(ErrorKind::TimedOut.into()),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[cfg(target_os = "linux")]
+async fn a_cluster_out_of_reach_of_clients_is_out_of_reach_of_their_probes_and_its_gateways_go_on() {
+    let lab = ready(bare().grid(2, 1).client_proxies()).await;
+    let west = lab.server("west-1").unwrap();
+    assert!(greeting(west).await.unwrap().starts_with("INFO "));
+    lab.faults().cut_all_clients(Fault::Blackhole).unwrap();
+    assert_eq!(greeting(west).await.unwrap_err().kind(), ErrorKind::TimedOut);
+    west.restart().await.unwrap();
+    lab.ready(READY).await.unwrap();
+    lab.faults().clear_all();
+    assert!(greeting(west).await.unwrap().starts_with("INFO "));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_closed_gateway_port_refuses_everybody_and_spares_what_is_connected() {
+    let lab = ready(bare().grid(2, 1)).await;
+    let (east, west) = (lab.server("east-1").unwrap(), lab.server("west-1").unwrap());
+    west.close_gateway_port();
+    eventually("dials are refused", async || {
+        greeting(west).await.is_err_and(|error| error.kind() == ErrorKind::ConnectionRefused)
+    })
+    .await;
+    assert_eq!(links(east).await, ["west"]);
+    east.restart().await.unwrap();
+    until_linked(west, &["east"]).await;
+    assert!(links(east).await.is_empty());
+    eventually("east says why", async || !logged(east, "connection refused").is_empty()).await;
+    west.open_gateway_port().await.unwrap();
+    lab.ready(READY).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread")]
