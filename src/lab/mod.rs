@@ -1,4 +1,5 @@
-//! A supercluster on loopback: real `nats-server` processes, with a fault proxy in front of every gateway port.
+//! A supercluster on loopback: real `nats-server` processes, with a fault proxy in front of every gateway port, and of
+//! every client port on request.
 //!
 //! This is what the `demo` verb, the tests and the benchmarks run on. The module owns finding (or installing) the
 //! server program, starting and stopping servers, breaking the gateway connections between them in named ways, and
