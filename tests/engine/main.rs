@@ -12,4 +12,8 @@ mod scenarios;
 mod sim;
 #[path = "../story/mod.rs"]
 mod story;
+#[path = "../story/judge_tests.rs"]
+mod story_judge_tests;
+#[path = "../story/tests.rs"]
+mod story_tests;
 mod truth;
