@@ -1,4 +1,4 @@
-//! Plain values every other module speaks in: names, time, observations, states, transitions, incidents, snapshots.
+//! Plain values every other module speaks in: names, time, observations, probes, states, transitions, incidents, snapshots.
 //!
 //! Owns no behaviour beyond construction and naming; does no IO, reads no clock and knows no byte format.
 
@@ -7,6 +7,7 @@ pub mod evidence;
 pub mod ids;
 pub mod incident;
 pub mod observation;
+pub mod probe;
 pub mod snapshot;
 pub mod states;
 pub mod time;
