@@ -63,8 +63,8 @@ pub enum ProbeFound {
     Unreachable,
     /// The connect was refused: the host answers, nothing listens on the port.
     Refused,
-    /// Connected, but nothing was said in time, or the peer closed without a word. A gateway that wants TLS looks so when it is
-    /// taken for one that does not.
+    /// Connected, but nothing was said in time, or not the whole greeting, or the peer closed before it. A gateway that wants TLS
+    /// looks so when it is taken for one that does not.
     Silent,
     /// A gateway of another cluster than expected listens there.
     OtherGateway {
@@ -96,7 +96,7 @@ pub struct CertificateSeen {
     pub subject: String,
     /// Whether one of its subject alternative names is the host that was dialled.
     pub names_host: bool,
-    /// Whether its chain leads to the configured CA.
+    /// Whether its chain leads to the configured CA; its dates and names count for nothing here.
     pub trusted: Trust,
 }
 
@@ -105,8 +105,8 @@ pub struct CertificateSeen {
 pub enum Trust {
     /// Not checked: no CA is configured for probes.
     Unchecked,
-    /// It does. Dates and names are judged apart.
+    /// It does.
     Trusted,
-    /// It does not.
+    /// It does not, or an authority in it is not valid any more.
     Untrusted,
 }
