@@ -16,13 +16,12 @@ use crate::config::settings::ProbeSettings;
 use crate::metrics::Metrics;
 use crate::model::ids::ClusterName;
 use crate::model::probe::{GatewayAddress, ProbeFound, ProbeReport, ProbeRequest};
-use futures::future::BoxFuture;
-use futures::stream::{FuturesUnordered, StreamExt};
 use look::Looker;
 use recent::Recent;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::task::AbortOnDropHandle;
 
 /// Requests that wait to be taken in. When full, further ones are refused and counted.
@@ -73,7 +72,7 @@ impl Prober {
             reports,
             recent: Recent::default(),
             waiting: VecDeque::new(),
-            looks: FuturesUnordered::new(),
+            looks: JoinSet::new(),
         };
         let task = AbortOnDropHandle::new(tokio::spawn(task.run()));
         Self { requests: Some(requests), metrics: Arc::clone(metrics), task: Some(task) }
@@ -113,7 +112,8 @@ struct Task {
     recent: Recent,
     /// At most one request's worth: the next is taken in when these are under way.
     waiting: VecDeque<Waiting>,
-    looks: FuturesUnordered<BoxFuture<'static, ()>>,
+    /// Tasks of their own: what a peer sends must not be able to end more than the look at it.
+    looks: JoinSet<()>,
 }
 
 impl Task {
@@ -125,7 +125,7 @@ impl Task {
                 self.begin(next);
             }
             tokio::select! {
-                Some(()) = self.looks.next() => {}
+                Some(ended) = self.looks.join_next() => check(ended),
                 request = self.asked.recv(), if self.waiting.is_empty() => match request {
                     Some(request) => self.take_in(request),
                     None => return,
@@ -144,16 +144,22 @@ impl Task {
         self.metrics.probes_limited.add(u64::try_from(left_out).unwrap_or(u64::MAX));
     }
 
-    fn begin(&self, (target, address): Waiting) {
+    fn begin(&mut self, (target, address): Waiting) {
         let (looker, clock) = (Arc::clone(&self.looker), self.clock);
         let (metrics, reports) = (Arc::clone(&self.metrics), self.reports.clone());
-        self.looks.push(Box::pin(async move {
+        self.looks.spawn(async move {
             let found = looker.look(&target, &address).await;
             metrics.probes.bump(word(&found));
             tracing::debug!(cluster = %target, %address, found = word(&found), "looked at a gateway address");
             // Nobody to tell: then nobody minds.
             let _ = reports.send(ProbeReport { target, address, at: clock.mono(), found }).await;
-        }));
+        });
+    }
+}
+
+fn check(ended: Result<(), JoinError>) {
+    if let Err(error) = ended {
+        tracing::error!(%error, "a look at a gateway address failed");
     }
 }
 
