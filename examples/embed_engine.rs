@@ -47,18 +47,9 @@ impl World {
             Mono::default(),
         );
         for server in servers(cluster) {
-            let config = ConfigReport {
-                server,
-                remotes: CLUSTERS
-                    .into_iter()
-                    .filter(|remote| *remote != cluster)
-                    .map(ClusterName::from)
-                    .collect(),
-                connect_urls: Vec::new(),
-                tls_required: false,
-                digest: None,
-                system_account: None,
-            };
+            let others = CLUSTERS.into_iter().filter(|remote| *remote != cluster);
+            let remotes = others.map(|remote| ClusterName::from(remote).into()).collect();
+            let config = ConfigReport { remotes, ..ConfigReport::new(server) };
             let seen = Observation { vantage: name.clone(), at: Mono::default(), fact: Fact::Config(config) };
             self.feed(Input::Observed(seen), Mono::default());
         }

@@ -4,10 +4,9 @@
 
 mod wire_support;
 
+use gatewatch::model::cause::{CauseKind, Confidence};
 use gatewatch::model::ids::ClusterName;
-use gatewatch::model::incident::{
-    CauseKind, Confidence, IncidentEvent, IncidentId, IncidentKind, Severity, Stage, Subject,
-};
+use gatewatch::model::incident::{IncidentEvent, IncidentId, IncidentKind, Severity, Stage, Subject};
 use gatewatch::wire::advisory::{Advisories, Alert, Event};
 use gatewatch::wire::lines::Lines;
 use gatewatch::wire::{ReadError, record, text};

@@ -74,6 +74,7 @@ fn a_statsz_broadcast_was_not_asked_for() {
     };
     assert!(!report.asked);
     assert_eq!(report.gateways.len(), 2);
+    assert_eq!(report.routes.map(|peers| peers.len()), Some(2));
     assert_eq!(vantage.as_str(), message.vantage);
     assert_eq!(at, Mono::from_millis(5));
 }
@@ -91,15 +92,18 @@ fn gatewayz_tells_both_directions_with_their_peers() {
     assert_eq!(rows(&report.outbound), [row("central", central, true), row("east", east_1, true)]);
     assert_eq!(rows(&report.inbound), [row("central", central, false), row("east", east_0, false)]);
     assert!(report.outbound.iter().all(|r| r.started.is_some() && r.connection > 0));
+    assert!(report.inbound.iter().all(|r| r.idle.is_some() && r.rtt.is_some()), "{:?}", report.inbound);
 }
 
 #[test]
 fn varz_tells_the_configured_remotes_without_the_own_cluster() {
     let Fact::Config(report) = fact("VARZ", 0) else { panic!("not a VARZ") };
-    let names: Vec<_> = report.remotes.iter().map(ClusterName::as_str).collect();
+    let names: Vec<_> = report.remotes.iter().map(|remote| remote.cluster.as_str()).collect();
     assert_eq!(names, ["central", "east"]);
     assert_eq!(report.connect_urls, ["10.77.2.1:4222", "10.77.2.2:4222", "10.77.2.3:4222"]);
-    assert!(!report.tls_required);
+    assert!(report.remotes.iter().all(|remote| !remote.urls.is_empty()), "{:?}", report.remotes);
+    assert!(!report.tls_required && !report.gateway_tls && !report.rejects_unknown);
+    assert!(report.loaded.is_some() && report.made.is_some() && report.certificate_ends.is_none());
     assert!(report.digest.unwrap().starts_with("sha256:18c4"));
     assert_eq!(report.system_account.as_deref(), Some("SYS"));
 }
@@ -108,7 +112,8 @@ fn varz_tells_the_configured_remotes_without_the_own_cluster() {
 fn varz_after_a_gateway_was_removed_from_the_configuration_lacks_it() {
     let Fact::Config(report) = fact("VARZ", 1) else { panic!("not a VARZ") };
     assert_eq!(report.server.name.as_str(), "east-0");
-    assert_eq!(report.remotes, [ClusterName::from("central")]);
+    let names: Vec<_> = report.remotes.iter().map(|remote| remote.cluster.as_str()).collect();
+    assert_eq!(names, ["central"]);
 }
 
 #[test]

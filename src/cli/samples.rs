@@ -1,10 +1,11 @@
 //! Values for the tests of what is shown, and the golden files they are compared with.
 
+use crate::model::cause::{Cause, CauseKind};
 use crate::model::evidence::{Evidence, Says};
 use crate::model::ids::{ClusterName, Link, ServerKey, ServerLink};
+use crate::model::impact::Impact;
 use crate::model::incident::{
-    Cause, CauseKind, Confidence, Impact, Incident, IncidentEvent, IncidentKind, Scope, ServerView, Severity,
-    Stage, Subject,
+    Incident, IncidentEvent, IncidentKind, Scope, ServerView, Severity, Stage, Subject,
 };
 use crate::model::observation::ServerVersion;
 use crate::model::snapshot::{
@@ -133,24 +134,11 @@ pub(super) fn partition() -> Snapshot {
 }
 
 fn incident(id: &str, kind: IncidentKind, severity: Severity) -> Incident {
+    let subject = Subject::Pair("east".into(), "west".into());
     Incident {
-        id: id.into(),
         revision: 1,
-        kind,
-        severity,
-        subject: Subject::Pair("east".into(), "west".into()),
-        departure: None,
-        scope: Scope::default(),
-        began: at(10.5),
-        opened: at(13.5),
-        updated: at(13.5),
-        healed: None,
-        resolved: None,
-        merged_into: None,
-        cause: Cause { kind: CauseKind::PacketsLost, confidence: Confidence::Likely },
-        evidence: Vec::new(),
-        server_view: ServerView::default(),
-        impact: Impact::default(),
+        cause: Cause::likely(CauseKind::PacketsLost),
+        ..Incident::new(id.into(), (kind, severity), subject, (at(10.5), at(13.5)))
     }
 }
 
@@ -176,7 +164,7 @@ pub(super) fn partition_incident() -> Incident {
     incident.server_view =
         ServerView { still_listed: parts, known_gone: Vec::new(), notice_by: Some(at(55.0)) };
     incident.impact =
-        Impact { messages_per_second: Some(42.0), bytes_per_second: Some(8_400.0), clients_disconnected: 0 };
+        Impact { messages_per_second: Some(42.0), bytes_per_second: Some(8_400.0), ..Impact::default() };
     let heard_by: Vec<ClusterName> = vec!["central".into(), "east".into()];
     incident.evidence = vec![
         Evidence {

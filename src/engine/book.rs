@@ -9,9 +9,8 @@ use super::world::World;
 use super::{Output, Why};
 use crate::model::evidence::Evidence;
 use crate::model::ids::{ClusterName, ServerKey, ServerLink};
-use crate::model::incident::{
-    Impact, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
-};
+use crate::model::impact::Impact;
+use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject};
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use std::collections::BTreeMap;
@@ -149,28 +148,20 @@ impl Book {
 impl Entry {
     fn open(turn: &mut Turn<'_>, finding: &Finding) -> Self {
         let now = turn.now;
+        let id = incident_id(finding, now.wall.timestamp_millis());
+        let (what, when) = ((finding.kind, finding.severity), (finding.since.wall, now.wall));
         let incident = Incident {
-            id: incident_id(finding, now.wall.timestamp_millis()),
-            revision: 0,
-            kind: finding.kind,
-            severity: finding.severity,
-            subject: finding.subject.clone(),
             departure: finding.departure,
             scope: finding.scope.clone(),
-            began: finding.since.wall,
-            opened: now.wall,
-            updated: now.wall,
-            healed: None,
-            resolved: None,
-            merged_into: None,
             cause: finding.cause,
             evidence: finding.evidence.clone(),
             server_view: finding.view.clone(),
             impact: Impact {
                 messages_per_second: finding.rate.map(|(messages, _)| messages),
                 bytes_per_second: finding.rate.map(|(_, bytes)| bytes),
-                clients_disconnected: 0,
+                ..Impact::default()
             },
+            ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
         let mut entry =
@@ -348,7 +339,17 @@ fn covers(incident: &Incident, part: &Finding) -> bool {
                 | IncidentKind::VantageLost
                 | IncidentKind::GatewayDown
                 | IncidentKind::GatewayDegraded
-                | IncidentKind::ServerLost,
+                | IncidentKind::GatewayFlapping
+                | IncidentKind::ServerLost
+                | IncidentKind::GatewayNeverUp
+                | IncidentKind::GatewayUnwanted
+                | IncidentKind::GatewayRemoved
+                | IncidentKind::ConfigDrift
+                | IncidentKind::CertificateExpiring
+                | IncidentKind::SingleUrl
+                | IncidentKind::ClockSkew
+                | IncidentKind::MixedVersions
+                | IncidentKind::RoutesIncomplete,
                 Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
             ) => false,
         };
@@ -374,7 +375,17 @@ fn all_good(world: &World, incident: &Incident) -> bool {
                 | IncidentKind::ClusterIsolated
                 | IncidentKind::GatewayDown
                 | IncidentKind::GatewayDegraded
-                | IncidentKind::ServerLost => {
+                | IncidentKind::GatewayFlapping
+                | IncidentKind::ServerLost
+                | IncidentKind::GatewayNeverUp
+                | IncidentKind::GatewayUnwanted
+                | IncidentKind::GatewayRemoved
+                | IncidentKind::ConfigDrift
+                | IncidentKind::CertificateExpiring
+                | IncidentKind::SingleUrl
+                | IncidentKind::ClockSkew
+                | IncidentKind::MixedVersions
+                | IncidentKind::RoutesIncomplete => {
                     matches!(
                         cluster.held.state,
                         ClusterState::Healthy | ClusterState::Degraded | ClusterState::Draining

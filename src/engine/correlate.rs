@@ -3,10 +3,9 @@
 //! Causes are tried in the order of [`IncidentKind`]; what one explains is claimed by it and told of inside it, not beside it.
 
 use super::world::{ClusterIx, Outbound, Server, ServerIx, World};
+use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
-use crate::model::incident::{
-    Cause, CauseKind, Confidence, IncidentKind, Scope, ServerView, Severity, Subject,
-};
+use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
 use crate::model::states::{
     Basis, ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState,
 };

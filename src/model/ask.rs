@@ -44,4 +44,8 @@ pub enum Survey {
     Gateways,
     /// VARZ: the configuration.
     Config,
+    /// GATEWAYZ with accounts: who has interest across each gateway connection. Larger; asked seldom.
+    Interest,
+    /// JSZ: streams, mirrors and sources. Larger; asked seldom.
+    JetStream,
 }

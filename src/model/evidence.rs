@@ -1,8 +1,10 @@
 //! What a verdict rests on: who said or failed to say what, and when.
 
-use super::ids::{ClusterName, ServerId, ServerKey};
-use super::observation::Disconnect;
-use chrono::{DateTime, Utc};
+use super::ids::{ClusterName, Link, ServerId, ServerKey};
+use super::observation::{Disconnect, ServerVersion};
+use super::states::tokens;
+use chrono::{DateTime, TimeDelta, Utc};
+use std::fmt;
 use std::time::Duration;
 
 /// One piece of evidence.
@@ -136,4 +138,181 @@ pub enum Says {
         /// What the refused side called itself.
         peer: Option<String>,
     },
+    /// What our own host saw when it looked at a gateway address of the target. It says nothing of what the servers' hosts see.
+    Probed {
+        /// Whose gateway address it is.
+        target: ClusterName,
+        /// The address, `host:port`.
+        address: String,
+        /// What was found.
+        found: ProbeWord,
+        /// More about it: a date, a name; empty when there is none.
+        detail: String,
+    },
+    /// The server has a connection from a server of the remote cluster on which nothing has arrived for so long: half open, if it should
+    /// have been heard meanwhile (gateways PING every 15 s, STATSZ is sent every 10 s).
+    InboundIdle {
+        /// The listening server.
+        server: ServerKey,
+        /// The remote server, when its present life is known, and its cluster.
+        from: ServerKey,
+        /// For how long.
+        idle: Duration,
+    },
+    /// The certificate of the server's gateway ends at that time.
+    CertificateEnds {
+        /// The server.
+        server: ServerKey,
+        /// When.
+        at: DateTime<Utc>,
+    },
+    /// The server's configuration names the remote.
+    Configured {
+        /// The reporting server.
+        server: ServerKey,
+        /// The remote cluster.
+        remote: ClusterName,
+    },
+    /// The server rejects clusters that its configuration does not name, and it does not name this one.
+    RejectsUnknown {
+        /// The rejecting server.
+        server: ServerKey,
+        /// The cluster that it does not know.
+        remote: ClusterName,
+    },
+    /// The server's configuration names a remote to which no known server belongs.
+    UnknownRemote {
+        /// The reporting server.
+        server: ServerKey,
+        /// The name in its configuration.
+        remote: ClusterName,
+        /// The known cluster that may be meant: it is spelled alike.
+        like: Option<ClusterName>,
+    },
+    /// The server's link has been made anew since it was last looked at: it was down in between.
+    Remade {
+        /// The server.
+        server: ServerKey,
+        /// The remote cluster.
+        remote: ClusterName,
+    },
+    /// Two servers of one cluster are configured differently.
+    ConfigDiffers {
+        /// One server.
+        server: ServerKey,
+        /// The other, with which most of the cluster agrees.
+        other: ServerKey,
+        /// In what they differ.
+        what: ConfigItem,
+        /// The difference, in words of the configuration.
+        detail: String,
+    },
+    /// Servers of `from` are configured with `to`; no server of `to` is configured with `from`.
+    OneSided {
+        /// The cluster whose configuration names the other.
+        from: ClusterName,
+        /// The cluster whose configuration does not name it.
+        to: ClusterName,
+    },
+    /// The server knows the remote by one address only.
+    SingleUrl {
+        /// The server.
+        server: ServerKey,
+        /// The remote cluster.
+        remote: ClusterName,
+        /// That address.
+        url: String,
+    },
+    /// The server's clock is ahead of ours by so much; below zero it is behind.
+    ClockOff {
+        /// The server.
+        server: ServerKey,
+        /// By how much.
+        by: TimeDelta,
+    },
+    /// The server runs this version.
+    Runs {
+        /// The server.
+        server: ServerKey,
+        /// Its version.
+        version: ServerVersion,
+    },
+    /// The server has no route to another live server of its cluster.
+    RouteMissing {
+        /// The server.
+        server: ServerKey,
+        /// The one it is not connected with.
+        peer: ServerKey,
+    },
+    /// gatewatch was told that this link must exist.
+    Required {
+        /// The link.
+        link: Link,
+    },
+    /// gatewatch was told that this link must not exist.
+    Forbidden {
+        /// The link.
+        link: Link,
+    },
 }
+
+impl Says {
+    /// The server that refused a gateway's credentials, when that is what is said.
+    #[must_use]
+    pub const fn refusing_server(&self) -> Option<&ServerKey> {
+        if let Self::GatewayRefused { server, .. } = self { Some(server) } else { None }
+    }
+
+    /// Why a connection of ours is not there, when that is what is said.
+    #[must_use]
+    pub const fn disconnect(&self) -> Option<Disconnect> {
+        if let Self::VantageDisconnected { why, .. } = self { Some(*why) } else { None }
+    }
+}
+
+/// What a probe found at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ProbeWord {
+    /// The host name does not resolve.
+    Unresolved,
+    /// No answer to the connection in time.
+    Unreachable,
+    /// The connection is refused.
+    Refused,
+    /// Connected, but nothing was said in time.
+    Silent,
+    /// It is no gateway.
+    Foreign,
+    /// It is the gateway of another cluster.
+    OtherGateway,
+    /// The TLS handshake failed before a certificate was seen.
+    TlsFailed,
+    /// The certificate has ended.
+    Expired,
+    /// The certificate does not name the host.
+    WrongName,
+    /// The certificate is not signed by an authority that is trusted, or by another one than those of the other gateways.
+    Untrusted,
+    /// Nothing is wrong with it, as far as can be seen from here.
+    Sound,
+}
+
+/// A part of a gateway configuration in which servers of one cluster should agree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ConfigItem {
+    /// The remote clusters.
+    Remotes,
+    /// The addresses of a remote cluster.
+    Urls,
+    /// Whether unknown clusters are rejected.
+    RejectUnknown,
+}
+
+tokens!(ProbeWord {
+    Self::Unresolved => "unresolved", Self::Unreachable => "unreachable", Self::Refused => "refused", Self::Silent => "silent",
+    Self::Foreign => "foreign", Self::OtherGateway => "other_gateway", Self::TlsFailed => "tls_failed",
+    Self::Expired => "expired", Self::WrongName => "wrong_name", Self::Untrusted => "untrusted", Self::Sound => "sound",
+});
+tokens!(ConfigItem {
+    Self::Remotes => "remotes", Self::Urls => "urls", Self::RejectUnknown => "reject_unknown",
+});

@@ -1,8 +1,11 @@
 //! What a person is told of: one incident per root cause.
 
+use super::cause::Cause;
 use super::evidence::Evidence;
 use super::ids::{ClusterName, Link, ServerKey, ServerLink};
-use super::states::{Departure, tokens};
+use super::impact::Impact;
+use super::intent::SilenceId;
+use super::states::{Basis, Departure, tokens};
 use chrono::{DateTime, Utc};
 use std::fmt;
 use std::sync::Arc;
@@ -45,8 +48,53 @@ pub enum IncidentKind {
     GatewayDown,
     /// Some servers are cut off from a remote cluster.
     GatewayDegraded,
+    /// Links between two clusters break and come back again and again.
+    GatewayFlapping,
     /// A server is silent while its cluster is heard.
     ServerLost,
+    /// A link that is configured or expected has never been up.
+    GatewayNeverUp,
+    /// A link exists that must not, by what gatewatch was told to expect.
+    GatewayUnwanted,
+    /// A link that was there is no longer configured by anybody.
+    GatewayRemoved,
+    /// The gateway configurations of servers contradict each other.
+    ConfigDrift,
+    /// A gateway certificate ends soon, or has ended.
+    CertificateExpiring,
+    /// Servers know a remote cluster by a single address: when that is gone, they cannot find it anew.
+    SingleUrl,
+    /// The clock of a server is wrong.
+    ClockSkew,
+    /// Servers of a cluster run different versions.
+    MixedVersions,
+    /// Servers of a cluster are not all connected with each other.
+    RoutesIncomplete,
+}
+
+impl IncidentKind {
+    /// Whether it tells of a standing condition that a check found, not of something that broke just now.
+    #[must_use]
+    pub const fn is_standing(self) -> bool {
+        match self {
+            Self::VantageLost
+            | Self::ClusterOffline
+            | Self::ClusterIsolated
+            | Self::GatewayDown
+            | Self::GatewayDegraded
+            | Self::GatewayFlapping
+            | Self::ServerLost
+            | Self::GatewayNeverUp
+            | Self::GatewayUnwanted => false,
+            Self::GatewayRemoved
+            | Self::ConfigDrift
+            | Self::CertificateExpiring
+            | Self::SingleUrl
+            | Self::ClockSkew
+            | Self::MixedVersions
+            | Self::RoutesIncomplete => true,
+        }
+    }
 }
 
 /// How urgent an incident is.
@@ -62,15 +110,14 @@ pub enum Severity {
 
 tokens!(IncidentKind {
     Self::VantageLost => "vantage_lost", Self::ClusterOffline => "cluster_offline", Self::ClusterIsolated => "cluster_isolated",
-    Self::GatewayDown => "gateway_down", Self::GatewayDegraded => "gateway_degraded", Self::ServerLost => "server_lost",
+    Self::GatewayDown => "gateway_down", Self::GatewayDegraded => "gateway_degraded", Self::GatewayFlapping => "gateway_flapping",
+    Self::ServerLost => "server_lost", Self::GatewayNeverUp => "gateway_never_up", Self::GatewayUnwanted => "gateway_unwanted",
+    Self::GatewayRemoved => "gateway_removed", Self::ConfigDrift => "config_drift",
+    Self::CertificateExpiring => "certificate_expiring", Self::SingleUrl => "single_url", Self::ClockSkew => "clock_skew",
+    Self::MixedVersions => "mixed_versions", Self::RoutesIncomplete => "routes_incomplete",
 });
 tokens!(Severity { Self::Info => "info", Self::Warning => "warning", Self::Critical => "critical" });
 tokens!(Stage { Self::Opened => "opened", Self::Updated => "updated", Self::Resolved => "resolved" });
-tokens!(Confidence { Self::Proven => "proven", Self::Likely => "likely", Self::Possible => "possible" });
-tokens!(CauseKind {
-    Self::PlannedStop => "planned_stop", Self::Silent => "silent", Self::PacketsLost => "packets_lost",
-    Self::ConnectionsClosed => "connections_closed", Self::OwnView => "own_view", Self::Unknown => "unknown",
-});
 
 /// What an incident is about; growing and shrinking may change it, the id stays.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -105,43 +152,6 @@ pub enum Direction {
     OneWay(Link),
 }
 
-/// Why it probably happened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Cause {
-    /// The cause.
-    pub kind: CauseKind,
-    /// How sure that is.
-    pub confidence: Confidence,
-}
-
-/// Causes that evidence can tell apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum CauseKind {
-    /// The servers said that they shut down.
-    PlannedStop,
-    /// The servers fell silent without a word: crashed, killed or frozen.
-    Silent,
-    /// The servers still list the link while nothing crosses it: packets are dropped on the way.
-    PacketsLost,
-    /// The servers know that the link is gone: its connections were closed or refused.
-    ConnectionsClosed,
-    /// Our own connection broke, not theirs.
-    OwnView,
-    /// The evidence does not tell.
-    Unknown,
-}
-
-/// How sure a cause is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Confidence {
-    /// The evidence admits nothing else.
-    Proven,
-    /// Nothing else fits as well.
-    Likely,
-    /// It fits, as others would.
-    Possible,
-}
-
 /// What the servers themselves say of the cut server links, from their latest reports.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ServerView {
@@ -153,15 +163,13 @@ pub struct ServerView {
     pub notice_by: Option<DateTime<Utc>>,
 }
 
-/// What the loss costs, as far as it can be measured.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Impact {
-    /// Messages per second that crossed the cut server links before the loss.
-    pub messages_per_second: Option<f64>,
-    /// Bytes per second that crossed the cut server links before the loss.
-    pub bytes_per_second: Option<f64>,
-    /// Client connections closed on the touched servers since shortly before the incident opened.
-    pub clients_disconnected: u64,
+/// How often links flapped.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Flaps {
+    /// Breaks that healed by themselves, counted since the first of them that still weighs.
+    pub count: u32,
+    /// How many an hour, at the present rate.
+    pub per_hour: f64,
 }
 
 /// An incident, whole: each revision is a complete snapshot.
@@ -201,9 +209,47 @@ pub struct Incident {
     pub server_view: ServerView,
     /// What it costs.
     pub impact: Impact,
+    /// What the verdict rests on, where there is a choice: the weakest basis of what is cut.
+    pub basis: Option<Basis>,
+    /// How often it flapped; set for that kind only.
+    pub flaps: Option<Flaps>,
+    /// The silence that keeps it from being alerted.
+    pub silenced: Option<SilenceId>,
 }
 
 impl Incident {
+    /// An incident just opened, about which nothing more is known than what it is and since when.
+    #[must_use]
+    pub fn new(
+        id: IncidentId,
+        (kind, severity): (IncidentKind, Severity),
+        subject: Subject,
+        (began, opened): (DateTime<Utc>, DateTime<Utc>),
+    ) -> Self {
+        Self {
+            id,
+            revision: 0,
+            kind,
+            severity,
+            subject,
+            departure: None,
+            scope: Scope::default(),
+            began,
+            opened,
+            updated: opened,
+            healed: None,
+            resolved: None,
+            merged_into: None,
+            cause: Cause::UNKNOWN,
+            evidence: Vec::new(),
+            server_view: ServerView::default(),
+            impact: Impact::default(),
+            basis: None,
+            flaps: None,
+            silenced: None,
+        }
+    }
+
     /// Which way the pair is cut; `None` when the incident is not about a whole pair or one whole direction of it.
     #[must_use]
     pub fn direction(&self) -> Option<Direction> {

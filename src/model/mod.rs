@@ -3,9 +3,13 @@
 //! Owns no behaviour beyond construction and naming; does no IO, reads no clock and knows no byte format.
 
 pub mod ask;
+pub mod cause;
 pub mod evidence;
 pub mod ids;
+pub mod impact;
 pub mod incident;
+pub mod intent;
+pub mod jetstream;
 pub mod observation;
 pub mod probe;
 pub mod snapshot;

@@ -1,8 +1,10 @@
 //! What was heard, decoded: one fact, who heard it, when.
 
 use super::ids::{ClusterName, ServerId, ServerName};
+use super::jetstream::JetStreamReport;
 use super::time::Mono;
 use chrono::{DateTime, Utc};
+use std::time::Duration;
 
 /// One decoded fact, with the vantage that heard it and when.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +41,8 @@ pub enum Fact {
     AuthError(AuthError),
     /// Client connections that came and went on one server within one second.
     Clients(ClientChurn),
+    /// JSZ: the streams that the server leads.
+    JetStream(JetStreamReport),
 }
 
 /// Who a server says it is.
@@ -95,6 +99,8 @@ pub struct StatsReport {
     pub connections: u64,
     /// Outbound gateway links it lists as up.
     pub gateways: Vec<OutboundStats>,
+    /// Servers of its own cluster that it has a route to, by name, sorted; `None` when the server does not tell names.
+    pub routes: Option<Vec<ServerName>>,
     /// When it was made, by the server's clock: a message held up on the way must not pass for fresh news.
     pub made: Option<DateTime<Utc>>,
     /// Whether it was asked for. A server also sends one unasked when it *dials* a gateway, before that link is listed.
@@ -142,15 +148,42 @@ pub struct GatewayConnection {
     pub started: Option<DateTime<Utc>>,
     /// Whether the reporting server's configuration names the remote; always `false` on inbound rows.
     pub configured: bool,
+    /// How long nothing was heard or sent on it.
+    pub idle: Option<Duration>,
+    /// Its latest measured round trip.
+    pub rtt: Option<Duration>,
+    /// Accounts with interest across it, when they were asked for, bounded.
+    pub accounts: Option<AccountInterest>,
+}
+
+/// Accounts with interest across one gateway connection.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AccountInterest {
+    /// Their names, sorted, bounded.
+    pub names: Vec<String>,
+    /// All of them, also those that `names` leaves out.
+    pub total: u64,
+    /// Subscriptions and queue groups known across it.
+    pub subscriptions: u64,
 }
 
 /// A VARZ answer, as far as it tells which links ought to exist and where clients connect.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ConfigReport {
     /// Who reports.
     pub server: ServerIdentity,
-    /// Remote clusters its configuration names, itself left out.
-    pub remotes: Vec<ClusterName>,
+    /// Remote clusters its configuration names, itself left out; sorted.
+    pub remotes: Vec<ConfiguredRemote>,
+    /// Whether it rejects gateways of clusters that its configuration does not name.
+    pub rejects_unknown: bool,
+    /// Whether its gateway listener asks for TLS.
+    pub gateway_tls: bool,
+    /// When the certificate of its gateway ends (servers >= 2.14).
+    pub certificate_ends: Option<DateTime<Utc>>,
+    /// When its configuration was loaded last.
+    pub loaded: Option<DateTime<Utc>>,
+    /// When the answer was made, by the server's clock.
+    pub made: Option<DateTime<Utc>>,
     /// Where clients connect to the servers of its cluster: `host:port`.
     pub connect_urls: Vec<String>,
     /// Whether those client listeners ask for TLS.
@@ -159,6 +192,42 @@ pub struct ConfigReport {
     pub digest: Option<String>,
     /// The account that it calls its system account.
     pub system_account: Option<String>,
+}
+
+impl ConfigReport {
+    /// A report of this server that tells nothing.
+    #[must_use]
+    pub fn new(server: ServerIdentity) -> Self {
+        Self {
+            server,
+            remotes: Vec::new(),
+            rejects_unknown: false,
+            gateway_tls: false,
+            certificate_ends: None,
+            loaded: None,
+            made: None,
+            connect_urls: Vec::new(),
+            tls_required: false,
+            digest: None,
+            system_account: None,
+        }
+    }
+}
+
+/// A remote cluster in a server's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ConfiguredRemote {
+    /// The name of the remote cluster.
+    pub cluster: ClusterName,
+    /// Its addresses, `host:port`, sorted: those of the configuration, and those that gossip has added while the server ran.
+    pub urls: Vec<String>,
+}
+
+impl From<ClusterName> for ConfiguredRemote {
+    /// A remote of which no address is known.
+    fn from(cluster: ClusterName) -> Self {
+        Self { cluster, urls: Vec::new() }
+    }
 }
 
 /// A refused login.
@@ -238,6 +307,8 @@ pub enum Disconnect {
     Unauthorized,
     /// We connected, but to another cluster than this one.
     WrongCluster,
+    /// The TLS handshake failed: certificate, name or authority.
+    Tls,
     /// Anything else.
     Other,
 }

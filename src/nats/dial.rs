@@ -143,8 +143,8 @@ impl DialError {
                 ConnectError::Credentials { .. } | ConnectError::Rejected { .. } => Disconnect::Unauthorized,
                 ConnectError::NoServers { .. }
                 | ConnectError::Unresolved { .. }
-                | ConnectError::Tls { .. }
                 | ConnectError::Broken { .. } => Disconnect::Other,
+                ConnectError::Tls { .. } => Disconnect::Tls,
             },
             Self::PartlyRefused { .. } | Self::Silent { .. } => Disconnect::TimedOut,
             Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
@@ -191,7 +191,7 @@ pub(super) fn reason(failures: &[DialError]) -> Disconnect {
     if telling.peek().is_some() && telling.all(|failure| failure.reason() == Disconnect::Refused) {
         return Disconnect::Refused;
     }
-    [Disconnect::Unauthorized, Disconnect::WrongCluster, Disconnect::TimedOut]
+    [Disconnect::Unauthorized, Disconnect::WrongCluster, Disconnect::Tls, Disconnect::TimedOut]
         .into_iter()
         .find(|reason| failures.iter().any(|failure| failure.reason() == *reason))
         .unwrap_or(Disconnect::Other)
@@ -330,6 +330,7 @@ pub(super) const fn word(reason: Disconnect) -> &'static str {
         Disconnect::TimedOut => "timed_out",
         Disconnect::Unauthorized => "unauthorized",
         Disconnect::WrongCluster => "wrong_cluster",
+        Disconnect::Tls => "tls",
         Disconnect::Other => "other",
     }
 }

@@ -59,7 +59,7 @@ impl Directory {
     pub(super) fn learn(&mut self, report: &ConfigReport) {
         self.met(&report.server.cluster);
         for remote in &report.remotes {
-            self.met(remote);
+            self.met(&remote.cluster);
         }
         let Some(place) = self.places.get_mut(&report.server.cluster) else { return };
         let room = place.told.len() < MAX_SERVERS || place.told.contains_key(&report.server.name);

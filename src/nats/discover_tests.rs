@@ -4,19 +4,9 @@ use crate::model::observation::{ConfigReport, ServerIdentity};
 use async_nats::ServerAddr;
 
 fn report(cluster: &str, server: &str, urls: &[&str]) -> ConfigReport {
-    ConfigReport {
-        server: ServerIdentity {
-            id: server.into(),
-            name: server.into(),
-            cluster: cluster.into(),
-            version: None,
-        },
-        remotes: Vec::new(),
-        connect_urls: urls.iter().map(|&url| url.to_owned()).collect(),
-        tls_required: false,
-        digest: None,
-        system_account: None,
-    }
+    let who =
+        ServerIdentity { id: server.into(), name: server.into(), cluster: cluster.into(), version: None };
+    ConfigReport { connect_urls: urls.iter().map(|&url| url.to_owned()).collect(), ..ConfigReport::new(who) }
 }
 
 fn addr(text: &str) -> ServerAddr {
@@ -94,7 +84,7 @@ fn a_flood_of_names_is_bounded() {
 fn a_remote_named_by_a_configuration_is_a_cluster_to_look_for() {
     let mut directory = Directory::default();
     let mut east = report("east", "e1", &[]);
-    east.remotes = vec!["west".into()];
+    east.remotes = vec![ClusterName::from("west").into()];
     directory.learn(&east);
     assert!(!directory.met(&ClusterName::from("west")));
     assert!(known(&directory, "west").is_empty());

@@ -124,7 +124,8 @@ impl Reader {
             | Fact::Leaving(_)
             | Fact::Stopped(_)
             | Fact::AuthError(_)
-            | Fact::Clients(_) => None,
+            | Fact::Clients(_)
+            | Fact::JetStream(_) => None,
         }
     }
 

@@ -134,21 +134,13 @@ fn id(cluster: &str, n: usize) -> ServerId {
 }
 
 fn config(cluster: &ClusterName, n: usize) -> ConfigReport {
-    ConfigReport {
-        server: ServerIdentity {
-            id: id(cluster.as_str(), n),
-            name: format!("{cluster}-{n}").as_str().into(),
-            cluster: cluster.clone(),
-            version: Some(ServerVersion::FIRST_WITH_BEATS),
-        },
-        remotes: CLUSTERS
-            .into_iter()
-            .filter(|remote| *remote != cluster.as_str())
-            .map(ClusterName::from)
-            .collect(),
-        connect_urls: Vec::new(),
-        tls_required: false,
-        digest: None,
-        system_account: None,
-    }
+    let server = ServerIdentity {
+        id: id(cluster.as_str(), n),
+        name: format!("{cluster}-{n}").as_str().into(),
+        cluster: cluster.clone(),
+        version: Some(ServerVersion::FIRST_WITH_BEATS),
+    };
+    let others = CLUSTERS.into_iter().filter(|remote| *remote != cluster.as_str());
+    let remotes = others.map(|remote| ClusterName::from(remote).into()).collect();
+    ConfigReport { remotes, ..ConfigReport::new(server) }
 }

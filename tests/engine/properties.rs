@@ -349,6 +349,7 @@ fn report(number: u8, kind: u8, lists: u8, made: Option<DateTime<Utc>>, asked: b
             connections: u64::from(lists),
             gateways: listed().map(|at| outbound(at, lists)).collect(),
             made,
+            routes: None,
             asked,
         }),
         1 => Fact::Gateways(GatewaysReport {
@@ -358,12 +359,8 @@ fn report(number: u8, kind: u8, lists: u8, made: Option<DateTime<Utc>>, asked: b
             made: made.filter(|_| asked),
         }),
         _ => Fact::Config(ConfigReport {
-            server,
-            remotes: listed().map(cluster).collect(),
-            connect_urls: Vec::new(),
-            tls_required: false,
-            digest: None,
-            system_account: None,
+            remotes: listed().map(|at| cluster(at).into()).collect(),
+            ..ConfigReport::new(server)
         }),
     }
 }
@@ -386,6 +383,9 @@ fn row(at: usize, lists: u8) -> GatewayConnection {
         connection: u64::from(lists >> 5),
         started: None,
         configured: lists & 128 == 0,
+        idle: None,
+        rtt: None,
+        accounts: None,
     }
 }
 

@@ -10,10 +10,7 @@ use gatewatch::config::settings::{AlertsSettings, Replicas};
 use gatewatch::lab::{LabServer, Supercluster};
 use gatewatch::metrics::Metrics;
 use gatewatch::model::ids::{ClusterName, Link};
-use gatewatch::model::incident::{
-    Cause, CauseKind, Confidence, Impact, Incident, IncidentEvent, IncidentKind, Scope, ServerView, Severity,
-    Stage, Subject,
-};
+use gatewatch::model::incident::{Incident, IncidentEvent, IncidentKind, Scope, Severity, Stage, Subject};
 use gatewatch::model::states::ClusterState;
 use gatewatch::model::time::{Mono, Now};
 use gatewatch::model::transition::{Change, Transition};
@@ -250,24 +247,15 @@ pub(crate) fn at(seconds: i64) -> DateTime<Utc> {
 /// A revision of an incident about a pair of clusters; `id` also orders by time of opening.
 pub(crate) fn incident(id: u32, revision: u32) -> Incident {
     let (east, west): (ClusterName, ClusterName) = ("east".into(), "west".into());
+    let name = format!("01KAP2D7Z000000000000{id:05}");
+    let what = (IncidentKind::GatewayDown, Severity::Critical);
+    let subject = Subject::Pair(east.clone(), west.clone());
+    let began = at(i64::from(id));
     Incident {
-        id: format!("01KAP2D7Z000000000000{id:05}").as_str().into(),
         revision,
-        kind: IncidentKind::GatewayDown,
-        severity: Severity::Critical,
-        subject: Subject::Pair(east.clone(), west.clone()),
-        departure: None,
         scope: Scope { clusters: vec![east, west], ..Scope::default() },
-        began: at(i64::from(id)),
-        opened: at(i64::from(id)),
         updated: at(i64::from(id) + i64::from(revision)),
-        healed: None,
-        resolved: None,
-        merged_into: None,
-        cause: Cause { kind: CauseKind::Unknown, confidence: Confidence::Possible },
-        evidence: Vec::new(),
-        server_view: ServerView::default(),
-        impact: Impact::default(),
+        ..Incident::new(name.as_str().into(), what, subject, (began, began))
     }
 }
 

@@ -1,11 +1,12 @@
 //! Incidents, transitions and snapshots to write.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use gatewatch::model::cause::{Cause, CauseKind, Confidence};
 use gatewatch::model::evidence::{Evidence, Says};
 use gatewatch::model::ids::{ClusterName, Link, ServerId, ServerKey, ServerLink};
+use gatewatch::model::impact::Impact;
 use gatewatch::model::incident::{
-    Cause, CauseKind, Confidence, Impact, Incident, IncidentEvent, IncidentId, IncidentKind, Scope,
-    ServerView, Severity, Stage, Subject,
+    Incident, IncidentEvent, IncidentId, IncidentKind, Scope, ServerView, Severity, Stage, Subject,
 };
 use gatewatch::model::observation::{Disconnect, ServerVersion};
 use gatewatch::model::snapshot::{
@@ -80,25 +81,8 @@ pub(crate) fn every_evidence() -> Vec<Evidence> {
 
 /// An open incident that fits nothing in particular; the cases below change what matters.
 pub(crate) fn incident(kind: IncidentKind, severity: Severity, subject: Subject) -> Incident {
-    Incident {
-        id: IncidentId::from("01KAP2D7Z0000000000000EAST"),
-        revision: 1,
-        kind,
-        severity,
-        subject,
-        departure: None,
-        scope: Scope::default(),
-        began: at(0),
-        opened: at(3),
-        updated: at(3),
-        healed: None,
-        resolved: None,
-        merged_into: None,
-        cause: Cause { kind: CauseKind::Unknown, confidence: Confidence::Possible },
-        evidence: Vec::new(),
-        server_view: ServerView::default(),
-        impact: Impact::default(),
-    }
+    let id = IncidentId::from("01KAP2D7Z0000000000000EAST");
+    Incident { revision: 1, ..Incident::new(id, (kind, severity), subject, (at(0), at(3))) }
 }
 
 fn pair() -> Subject {
@@ -135,7 +119,7 @@ pub(crate) fn down_both() -> Incident {
         impact: Impact {
             messages_per_second: Some(1_204.5),
             bytes_per_second: Some(2_400_000.0),
-            clients_disconnected: 0,
+            ..Impact::default()
         },
         ..incident(IncidentKind::GatewayDown, Severity::Critical, pair())
     }

@@ -39,16 +39,7 @@ async fn gateways(lab: &Supercluster, link: &ServerLink) -> Option<Vec<ClusterNa
         .ok()?;
     let answer = answers.next().await?;
     let mut decoder = Decoder::new(link.server.cluster.clone());
-    match decoder.decode(Mono::default(), &answer.subject, &answer.payload).ok()??.fact {
-        Fact::Gateways(report) => {
-            Some(report.outbound.into_iter().map(|outbound| outbound.cluster).collect())
-        }
-        Fact::Beat { .. }
-        | Fact::Stats(_)
-        | Fact::Config(_)
-        | Fact::Leaving(_)
-        | Fact::Stopped(_)
-        | Fact::AuthError(_)
-        | Fact::Clients(_) => None,
-    }
+    let fact = decoder.decode(Mono::default(), &answer.subject, &answer.payload).ok()??.fact;
+    let Fact::Gateways(report) = fact else { return None };
+    Some(report.outbound.into_iter().map(|outbound| outbound.cluster).collect())
 }

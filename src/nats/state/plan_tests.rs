@@ -1,7 +1,5 @@
 use super::*;
-use crate::model::incident::{
-    Cause, CauseKind, Confidence, Impact, Incident, IncidentKind, Scope, ServerView, Severity, Subject,
-};
+use crate::model::incident::{Incident, IncidentKind, Severity, Subject};
 use crate::model::snapshot::{LinkStatus, ServerLinkStatus};
 use crate::model::states::{Basis, ServerLinkState};
 
@@ -10,26 +8,9 @@ fn link(from: &str, to: &str) -> Link {
 }
 
 fn incident(id: &str, revision: u32) -> Incident {
-    let at = DateTime::UNIX_EPOCH;
-    Incident {
-        id: id.into(),
-        revision,
-        kind: IncidentKind::ClusterOffline,
-        severity: Severity::Critical,
-        subject: Subject::Cluster("east".into()),
-        departure: None,
-        scope: Scope::default(),
-        began: at,
-        opened: at,
-        updated: at,
-        healed: None,
-        resolved: None,
-        merged_into: None,
-        cause: Cause { kind: CauseKind::Unknown, confidence: Confidence::Possible },
-        evidence: Vec::new(),
-        server_view: ServerView::default(),
-        impact: Impact::default(),
-    }
+    let (at, subject) = (DateTime::UNIX_EPOCH, Subject::Cluster("east".into()));
+    let what = (IncidentKind::ClusterOffline, Severity::Critical);
+    Incident { revision, ..Incident::new(id.into(), what, subject, (at, at)) }
 }
 
 fn snapshot(links: &[Link], incidents: Vec<Incident>) -> Snapshot {

@@ -1,10 +1,15 @@
 //! An incident, whole: what alerts, records and lists carry.
 
 use super::evidence::EvidenceBody;
+use super::impact::ImpactBody;
 use super::names::{LinkBody, ServerBody, ServerLinkBody, clusters, each, texts};
 use super::stamp::Stamp;
-use super::words::{CauseWord, ConfidenceWord, DepartureWord, DirectionWord, KindWord, SeverityWord};
-use crate::model::incident::{Cause, Impact, Incident, IncidentId, Scope, ServerView, Subject};
+use super::words::{
+    BasisWord, CauseWord, ConfidenceWord, DepartureWord, DirectionWord, KindWord, SeverityWord,
+};
+use crate::model::cause::Cause;
+use crate::model::incident::{Flaps, Incident, IncidentId, Scope, ServerView, Subject};
+use crate::model::intent::SilenceId;
 use crate::wire::text;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -69,6 +74,15 @@ pub struct IncidentBody {
     /// What it costs.
     #[serde(default)]
     pub impact: ImpactBody,
+    /// What the verdict rests on, where there is a choice: the weakest basis of what is cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<BasisWord>,
+    /// How often it flapped.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flaps: Option<FlapsBody>,
+    /// Id of the silence that keeps it from being alerted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub silenced: Option<String>,
 }
 
 /// What an incident is about.
@@ -138,21 +152,13 @@ pub struct ServerViewBody {
     pub text: String,
 }
 
-/// What the loss costs, as far as it can be measured.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, JsonSchema)]
-pub struct ImpactBody {
-    /// Messages per second that crossed the cut server links before the loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub messages_per_second: Option<f64>,
-    /// Bytes per second that crossed the cut server links before the loss.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bytes_per_second: Option<f64>,
-    /// Client connections closed on the touched servers since shortly before the incident opened.
-    #[serde(default)]
-    pub clients_disconnected: u64,
-    /// The same in words; empty when nothing is known.
-    #[serde(default)]
-    pub text: String,
+/// How often links flapped.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct FlapsBody {
+    /// Breaks that healed by themselves, counted since the first of them that still weighs.
+    pub count: u32,
+    /// How many an hour, at the present rate.
+    pub per_hour: f64,
 }
 
 impl From<&Incident> for IncidentBody {
@@ -180,6 +186,9 @@ impl From<&Incident> for IncidentBody {
             evidence: each(&incident.evidence),
             server_view: server_view(incident),
             impact: (&incident.impact).into(),
+            basis: incident.basis.map(Into::into),
+            flaps: incident.flaps.map(|flaps| FlapsBody { count: flaps.count, per_hour: flaps.per_hour }),
+            silenced: incident.silenced.as_ref().map(ToString::to_string),
         }
     }
 }
@@ -208,11 +217,10 @@ impl From<&IncidentBody> for Incident {
                 known_gone: each(&body.server_view.known_gone),
                 notice_by: body.server_view.notice_by.map(Into::into),
             },
-            impact: Impact {
-                messages_per_second: body.impact.messages_per_second,
-                bytes_per_second: body.impact.bytes_per_second,
-                clients_disconnected: body.impact.clients_disconnected,
-            },
+            impact: (&body.impact).into(),
+            basis: body.basis.map(Into::into),
+            flaps: body.flaps.map(|flaps| Flaps { count: flaps.count, per_hour: flaps.per_hour }),
+            silenced: body.silenced.as_deref().map(SilenceId::from),
         }
     }
 }
@@ -272,16 +280,5 @@ fn server_view(incident: &Incident) -> ServerViewBody {
         known_gone: each(&view.known_gone),
         notice_by: view.notice_by.map(Into::into),
         text: text::server_view(view),
-    }
-}
-
-impl From<&Impact> for ImpactBody {
-    fn from(impact: &Impact) -> Self {
-        Self {
-            messages_per_second: impact.messages_per_second,
-            bytes_per_second: impact.bytes_per_second,
-            clients_disconnected: impact.clients_disconnected,
-            text: text::impact(impact),
-        }
     }
 }

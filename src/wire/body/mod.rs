@@ -5,6 +5,7 @@
 
 mod change;
 mod evidence;
+mod impact;
 mod incident;
 mod names;
 mod snapshot;
@@ -15,13 +16,14 @@ pub use change::{
     ChangeBody, ClusterStateBody, LinkStateBody, ServerLinkStateBody, ServerStateBody, VantageStateBody,
 };
 pub use evidence::{EvidenceBody, SaysBody};
-pub use incident::{CauseBody, ImpactBody, IncidentBody, ScopeBody, ServerViewBody, SubjectBody};
+pub use impact::{ImpactBody, ReplicationBody};
+pub use incident::{CauseBody, FlapsBody, IncidentBody, ScopeBody, ServerViewBody, SubjectBody};
 pub use names::{LinkBody, ServerBody, ServerLinkBody};
 pub use snapshot::{
     ClusterBody, LinkStatusBody, ServerLinkStatusBody, ServerStatusBody, SnapshotBody, VantageBody,
 };
 pub use stamp::Stamp;
 pub use words::{
-    BasisWord, CauseWord, ConfidenceWord, DepartureWord, DirectionWord, DisconnectWord, KindWord,
-    SeverityWord, StageWord,
+    BasisWord, CauseWord, ConfidenceWord, ConfigItemWord, CopyRoleWord, DepartureWord, DirectionWord,
+    DisconnectWord, KindWord, ProbeFoundWord, SeverityWord, StageWord,
 };

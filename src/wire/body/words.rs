@@ -1,6 +1,9 @@
 //! Closed sets of words: the model's enums, spelled as their tokens.
 
-use crate::model::incident::{CauseKind, Confidence, Direction, IncidentKind, Severity, Stage};
+use crate::model::cause::{CauseKind, Confidence};
+use crate::model::evidence::{ConfigItem, ProbeWord};
+use crate::model::impact::CopyRole;
+use crate::model::incident::{Direction, IncidentKind, Severity, Stage};
 use crate::model::observation::Disconnect;
 use crate::model::states::{Basis, Departure};
 use schemars::JsonSchema;
@@ -42,7 +45,17 @@ words! {
         ClusterIsolated: "A cluster is alive but cut off from every other one.",
         GatewayDown: "A pair of clusters is cut, in both directions or in one.",
         GatewayDegraded: "Some servers are cut off from a remote cluster.",
+        GatewayFlapping: "Links between two clusters break and come back again and again.",
         ServerLost: "A server is silent while its cluster is heard.",
+        GatewayNeverUp: "A link that is configured or expected has never been up.",
+        GatewayUnwanted: "A link exists that must not, by what gatewatch was told to expect.",
+        GatewayRemoved: "A link that was there is no longer configured by anybody.",
+        ConfigDrift: "The gateway configurations of servers contradict each other.",
+        CertificateExpiring: "A gateway certificate ends soon, or has ended.",
+        SingleUrl: "Servers know a remote cluster by a single address.",
+        ClockSkew: "The clock of a server is wrong.",
+        MixedVersions: "Servers of a cluster run different versions.",
+        RoutesIncomplete: "Servers of a cluster are not all connected with each other.",
     }
 }
 words! {
@@ -65,10 +78,25 @@ words! {
     /// Why it probably happened.
     CauseWord = CauseKind {
         PlannedStop: "The servers said that they shut down.",
-        Silent: "The servers fell silent without a word: crashed, killed or frozen.",
+        Silent: "The servers fell silent without a word: crashed, killed or frozen, which of them cannot be told.",
+        Crashed: "The servers fell silent and their hosts refuse connections: the processes are gone.",
+        Frozen: "The servers fell silent, yet connections to them stay open: the processes stand still.",
         PacketsLost: "The servers still list the link while nothing crosses it: packets are dropped on the way.",
         ConnectionsClosed: "The servers know that the link is gone: its connections were closed or refused.",
+        PortRefused: "The gateway's address refuses connections although servers of that cluster live.",
+        TlsExpired: "A gateway certificate is past its end.",
+        TlsUntrusted: "A gateway certificate is not signed by an authority that the other side trusts.",
+        TlsName: "A gateway certificate does not name the host that is dialled.",
+        Dns: "The host name of the remote's gateways does not resolve.",
+        Authentication: "A server refused the gateway's credentials.",
+        ConfigRemoved: "The configuration no longer names the remote.",
+        ConfigRejected: "The remote does not know the cluster and rejects unknown ones.",
+        ConfigMisnamed: "The configuration names a remote that does not exist, by what looks like a misspelling.",
+        NeverConnected: "Configured, but never up, and nothing tells why.",
+        LocalToServer: "Only one server has the trouble, its neighbours do not.",
         OwnView: "The connection of gatewatch broke, not theirs.",
+        Configuration: "The configuration itself is what the incident is about.",
+        Clock: "The clock of a host is wrong.",
         Unknown: "The evidence does not tell.",
     }
 }
@@ -102,7 +130,40 @@ words! {
         TimedOut: "No answer in time.",
         Unauthorized: "The server did not accept the credentials.",
         WrongCluster: "The connection led into another cluster.",
+        Tls: "The TLS handshake failed: certificate, name or authority.",
         Other: "Anything else.",
+    }
+}
+
+words! {
+    /// What the host of gatewatch found at a gateway address.
+    ProbeFoundWord = ProbeWord {
+        Unresolved: "The host name does not resolve.",
+        Unreachable: "No answer to the connection in time.",
+        Refused: "The connection is refused.",
+        Silent: "Connected, but nothing was said in time.",
+        Foreign: "It is no gateway.",
+        OtherGateway: "It is the gateway of another cluster.",
+        TlsFailed: "The TLS handshake failed before a certificate was seen.",
+        Expired: "The certificate has ended.",
+        WrongName: "The certificate does not name the host.",
+        Untrusted: "The certificate is not signed by an authority that is trusted, or by another one than those of other gateways.",
+        Sound: "Nothing is wrong with it, as far as can be seen from there.",
+    }
+}
+words! {
+    /// A part of a gateway configuration in which servers of one cluster should agree.
+    ConfigItemWord = ConfigItem {
+        Remotes: "The remote clusters.",
+        Urls: "The addresses of a remote cluster.",
+        RejectUnknown: "Whether unknown clusters are rejected.",
+    }
+}
+words! {
+    /// How a stream copies another.
+    CopyRoleWord = CopyRole {
+        Mirror: "It is a mirror: the same messages under the same numbers.",
+        Source: "It takes messages of this and maybe other streams in.",
     }
 }
 
@@ -152,6 +213,15 @@ mod tests {
         }
         for word in DepartureWord::ALL {
             assert_eq!(spelled(word), Departure::from(*word).token());
+        }
+        for word in ProbeFoundWord::ALL {
+            assert_eq!(spelled(word), ProbeWord::from(*word).token());
+        }
+        for word in ConfigItemWord::ALL {
+            assert_eq!(spelled(word), ConfigItem::from(*word).token());
+        }
+        for word in CopyRoleWord::ALL {
+            assert_eq!(spelled(word), CopyRole::from(*word).token());
         }
         for word in BasisWord::ALL {
             assert_eq!(spelled(word), Basis::from(*word).token());

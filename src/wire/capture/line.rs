@@ -92,6 +92,7 @@ pub(super) const fn why_word(why: Disconnect) -> &'static str {
         Disconnect::TimedOut => "timed_out",
         Disconnect::Unauthorized => "unauthorized",
         Disconnect::WrongCluster => "wrong_cluster",
+        Disconnect::Tls => "tls",
         Disconnect::Other => "other",
     }
 }
@@ -103,6 +104,7 @@ pub(super) fn why(word: &str) -> Option<Disconnect> {
         Disconnect::TimedOut,
         Disconnect::Unauthorized,
         Disconnect::WrongCluster,
+        Disconnect::Tls,
         Disconnect::Other,
     ];
     all.into_iter().find(|why| why_word(*why) == word)

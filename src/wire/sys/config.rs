@@ -5,7 +5,7 @@ use super::json::{self, Answer, null_default};
 use super::names::{MAX_NAME, Names, bounded};
 use super::server::ServerInfo;
 use crate::model::ids::ClusterName;
-use crate::model::observation::ConfigReport;
+use crate::model::observation::{ConfigReport, ConfiguredRemote};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::net::{IpAddr, SocketAddr};
@@ -25,6 +25,8 @@ struct Varz<'a> {
     #[serde(borrow, default)]
     config_digest: Cow<'a, str>,
     #[serde(borrow, default)]
+    config_load_time: Cow<'a, str>,
+    #[serde(borrow, default)]
     system_account: Cow<'a, str>,
     #[serde(borrow, default, deserialize_with = "null_default")]
     gateway: Gateway<'a>,
@@ -34,18 +36,27 @@ struct Varz<'a> {
 struct Gateway<'a> {
     #[serde(borrow, default, deserialize_with = "null_default")]
     gateways: Vec<Remote<'a>>,
+    #[serde(default, deserialize_with = "null_default")]
+    reject_unknown: bool,
+    #[serde(default, deserialize_with = "null_default")]
+    tls_required: bool,
+    #[serde(borrow, default)]
+    tls_cert_not_after: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
 struct Remote<'a> {
     #[serde(borrow)]
     name: Cow<'a, str>,
+    #[serde(borrow, default, deserialize_with = "null_default")]
+    urls: Vec<Cow<'a, str>>,
 }
 
 /// Decodes an answer to VARZ.
 pub(super) fn decode(names: &mut Names, payload: &[u8]) -> Result<ConfigReport, DecodeError> {
     let answer: Answer<'_, ServerInfo<'_>, Varz<'_>> = json::parse(WHAT, payload)?;
     let (server, varz) = answer.open(WHAT)?;
+    let made = server.made();
     let server = server.identity(names, WHAT)?;
     bounded(WHAT, "configured gateways", varz.gateway.gateways.len())?;
     bounded(WHAT, "connect URLs", varz.connect_urls.len())?;
@@ -53,6 +64,11 @@ pub(super) fn decode(names: &mut Names, payload: &[u8]) -> Result<ConfigReport, 
         remotes: remotes(names, &server.cluster, &varz.gateway.gateways)?,
         connect_urls: connect_urls(&varz),
         tls_required: varz.tls_required,
+        rejects_unknown: varz.gateway.reject_unknown,
+        gateway_tls: varz.gateway.tls_required,
+        certificate_ends: json::time(&varz.gateway.tls_cert_not_after),
+        loaded: json::time(&varz.config_load_time),
+        made,
         digest: json::text(&varz.config_digest),
         system_account: json::text(&varz.system_account),
         server,
@@ -64,14 +80,20 @@ fn remotes(
     names: &mut Names,
     own: &ClusterName,
     listed: &[Remote<'_>],
-) -> Result<Vec<ClusterName>, DecodeError> {
+) -> Result<Vec<ConfiguredRemote>, DecodeError> {
     let others = listed.iter().filter(|remote| remote.name != own.as_str());
-    let mut remotes = others
-        .map(|remote| names.cluster(WHAT, "a configured gateway's name", &remote.name))
-        .collect::<Result<Vec<_>, _>>()?;
+    let mut remotes = others.map(|listed| remote(names, listed)).collect::<Result<Vec<_>, _>>()?;
     remotes.sort();
-    remotes.dedup();
+    remotes.dedup_by(|later, first| later.cluster == first.cluster);
     Ok(remotes)
+}
+
+fn remote(names: &mut Names, listed: &Remote<'_>) -> Result<ConfiguredRemote, DecodeError> {
+    bounded(WHAT, "addresses of a configured gateway", listed.urls.len())?;
+    let urls = listed.urls.iter().filter(|url| (1..=MAX_NAME).contains(&url.len()));
+    let mut urls: Vec<String> = urls.filter_map(|url| json::text(url)).collect();
+    urls.sort();
+    Ok(ConfiguredRemote { cluster: names.cluster(WHAT, "a configured gateway's name", &listed.name)?, urls })
 }
 
 /// Where clients connect. A server alone in its cluster lists no URLs: then its own address serves, when it names one.

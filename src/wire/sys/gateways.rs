@@ -4,12 +4,15 @@ use super::error::{DecodeError, What};
 use super::json::{self, Answer, null_default};
 use super::names::{Names, bounded};
 use super::server::ServerInfo;
-use crate::model::observation::{GatewayConnection, GatewaysReport};
+use crate::model::observation::{AccountInterest, GatewayConnection, GatewaysReport};
 use serde::Deserialize;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 const WHAT: What = What::Gateways;
+
+/// Most names of accounts that are kept of one connection.
+const MAX_ACCOUNTS: usize = 64;
 
 #[derive(Deserialize)]
 struct Gatewayz<'a> {
@@ -25,6 +28,19 @@ struct Remote<'a> {
     configured: bool,
     #[serde(borrow)]
     connection: Connection<'a>,
+    #[serde(borrow, default)]
+    accounts: Option<Vec<Account<'a>>>,
+}
+
+/// An account across one connection; only asked for now and then.
+#[derive(Deserialize)]
+struct Account<'a> {
+    #[serde(borrow)]
+    name: Cow<'a, str>,
+    #[serde(default, deserialize_with = "null_default")]
+    num_subs: i64,
+    #[serde(default, deserialize_with = "null_default")]
+    num_queue_subs: i64,
 }
 
 #[derive(Deserialize)]
@@ -32,6 +48,10 @@ struct Connection<'a> {
     cid: u64,
     #[serde(borrow, default)]
     start: Cow<'a, str>,
+    #[serde(borrow, default)]
+    idle: Cow<'a, str>,
+    #[serde(borrow, default)]
+    rtt: Cow<'a, str>,
     /// The id of the remote server.
     #[serde(borrow)]
     name: Cow<'a, str>,
@@ -69,5 +89,23 @@ fn connection(
         connection: remote.connection.cid,
         started: json::time(&remote.connection.start),
         configured: remote.configured,
+        idle: json::span(&remote.connection.idle),
+        rtt: json::span(&remote.connection.rtt),
+        accounts: remote.accounts.as_deref().map(interest),
     })
+}
+
+/// Accounts that have any subscription across the connection.
+fn interest(accounts: &[Account<'_>]) -> AccountInterest {
+    let subscriptions =
+        |account: &Account<'_>| json::count(account.num_subs) + json::count(account.num_queue_subs);
+    let interested: Vec<_> = accounts.iter().filter(|account| subscriptions(account) > 0).collect();
+    let mut names: Vec<String> = interested.iter().filter_map(|account| json::text(&account.name)).collect();
+    names.sort();
+    names.truncate(MAX_ACCOUNTS);
+    AccountInterest {
+        names,
+        total: interested.len() as u64,
+        subscriptions: interested.iter().map(|account| subscriptions(account)).sum(),
+    }
 }

@@ -4,6 +4,7 @@ use super::error::{DecodeError, What, clip};
 use chrono::{DateTime, Datelike, Utc};
 use serde::{Deserialize, Deserializer};
 use std::borrow::Cow;
+use std::time::Duration;
 
 /// Parses a payload, naming what it should have been when that fails.
 pub(super) fn parse<'a, T: Deserialize<'a>>(what: What, payload: &'a [u8]) -> Result<T, DecodeError> {
@@ -57,6 +58,34 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
     (time.year() > 1).then_some(time)
 }
 
+/// A span as the servers write it: `1y2d3h4m5s`, and `1.5ms` or `250µs` where Go's own form is used. `None` when it is neither.
+pub(super) fn span(text: &str) -> Option<Duration> {
+    let (mut rest, mut total) = (text, Duration::ZERO);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        let unit = rest[digits..].find(|c: char| c.is_ascii_digit()).map_or(rest.len(), |at| digits + at);
+        total = total
+            .checked_add(Duration::try_from_secs_f64(number * seconds_in(&rest[digits..unit])?).ok()?)?;
+        rest = &rest[unit..];
+    }
+    (!text.is_empty()).then_some(total)
+}
+
+fn seconds_in(unit: &str) -> Option<f64> {
+    Some(match unit {
+        "y" => 365.0 * 86_400.0,
+        "d" => 86_400.0,
+        "h" => 3_600.0,
+        "m" => 60.0,
+        "s" => 1.0,
+        "ms" => 1e-3,
+        "us" | "µs" | "μs" => 1e-6,
+        "ns" => 1e-9,
+        _ => return None,
+    })
+}
+
 /// A counter that Go keeps signed; below zero counts as zero.
 pub(super) fn count(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
@@ -71,4 +100,28 @@ pub(super) fn small(value: i64) -> u32 {
 pub(super) fn text(text: &str) -> Option<String> {
     let text = clip(text);
     (!text.is_empty()).then_some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_are_read_in_both_of_the_servers_grammars() {
+        let table = [
+            ("0s", 0.0),
+            ("5s", 5.0),
+            ("1m2s", 62.0),
+            ("1y2d3h4m5s", 31_719_845.0),
+            ("1.5ms", 0.0015),
+            ("250µs", 0.00025),
+            ("1m0.5s", 60.5),
+        ];
+        for (text, seconds) in table {
+            assert_eq!(span(text), Some(Duration::from_secs_f64(seconds)), "{text}");
+        }
+        for bad in ["", "5", "s", "1x", "-1s", "1..5s", "1e400s", "99999999999999999999y"] {
+            assert_eq!(span(bad), None, "{bad:?}");
+        }
+    }
 }

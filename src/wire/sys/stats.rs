@@ -4,6 +4,7 @@ use super::error::{DecodeError, What};
 use super::json::{self, Answer, null_default};
 use super::names::{Names, bounded};
 use super::server::ServerInfo;
+use crate::model::ids::ServerName;
 use crate::model::observation::{OutboundStats, StatsReport};
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -20,6 +21,14 @@ struct Statsz<'a> {
     active_servers: Option<i64>,
     #[serde(borrow, default, deserialize_with = "null_default")]
     gateways: Vec<Gateway<'a>>,
+    #[serde(borrow, default)]
+    routes: Option<Vec<Route<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Route<'a> {
+    #[serde(borrow, default)]
+    name: Cow<'a, str>,
 }
 
 #[derive(Deserialize)]
@@ -54,7 +63,10 @@ pub(super) fn decode(
     }
     bounded(WHAT, "gateways", stats.gateways.len())?;
     let gateways = stats.gateways.iter().map(|gateway| outbound(names, gateway)).collect::<Result<_, _>>()?;
+    let routes = stats.routes.unwrap_or_default();
+    bounded(WHAT, "routes", routes.len())?;
     Ok(StatsReport {
+        routes: peers(names, &routes)?,
         server: server.identity(names, WHAT)?,
         started: json::time(&stats.start),
         active_servers: stats.active_servers.map(json::small),
@@ -63,6 +75,18 @@ pub(super) fn decode(
         made: server.made(),
         asked: broadcast_by.is_none(),
     })
+}
+
+/// Servers that routes lead to. There are several routes to each; some servers do not name them.
+fn peers(names: &mut Names, routes: &[Route<'_>]) -> Result<Option<Vec<ServerName>>, DecodeError> {
+    if routes.iter().any(|route| route.name.is_empty()) {
+        return Ok(None);
+    }
+    let mut peers =
+        routes.iter().map(|route| names.server(WHAT, &route.name)).collect::<Result<Vec<_>, _>>()?;
+    peers.sort();
+    peers.dedup();
+    Ok(Some(peers))
 }
 
 fn outbound(names: &mut Names, gateway: &Gateway<'_>) -> Result<OutboundStats, DecodeError> {

@@ -36,8 +36,9 @@ pub fn request(server: &ServerId, what: Survey) -> String {
 pub const fn ping(what: Survey) -> &'static str {
     match what {
         Survey::Stats => "$SYS.REQ.SERVER.PING.STATSZ",
-        Survey::Gateways => "$SYS.REQ.SERVER.PING.GATEWAYZ",
+        Survey::Gateways | Survey::Interest => "$SYS.REQ.SERVER.PING.GATEWAYZ",
         Survey::Config => "$SYS.REQ.SERVER.PING.VARZ",
+        Survey::JetStream => "$SYS.REQ.SERVER.PING.JSZ",
     }
 }
 
@@ -74,8 +75,9 @@ pub fn replies(inbox: &str) -> String {
 const fn survey_token(what: Survey) -> &'static str {
     match what {
         Survey::Stats => "STATSZ",
-        Survey::Gateways => "GATEWAYZ",
+        Survey::Gateways | Survey::Interest => "GATEWAYZ",
         Survey::Config => "VARZ",
+        Survey::JetStream => "JSZ",
     }
 }
 

@@ -2,16 +2,20 @@
 //!
 //! Texts are made from values and never read back. They say no more than the evidence does.
 
+mod cause_steps;
 mod evidence;
+mod impact;
 mod remedy;
+mod standing;
 mod state;
 mod summary;
 mod title;
 
 pub use evidence::evidence;
+pub use impact::impact;
 pub use remedy::remedy;
 pub use state::change;
-pub use summary::{cause, impact, server_view, summary};
+pub use summary::{cause, server_view, summary};
 pub use title::title;
 
 use chrono::{DateTime, Utc};

@@ -1,9 +1,10 @@
 //! What to check and what heals it, by kind and cause.
 
-use super::list;
+use super::cause_steps::cause_steps;
 use super::title::{about, cut_servers};
-use crate::model::evidence::Says;
-use crate::model::incident::{CauseKind, Incident, IncidentId, IncidentKind, Subject};
+use super::{list, standing};
+use crate::model::cause::CauseKind;
+use crate::model::incident::{Incident, IncidentId, IncidentKind, Subject};
 use crate::model::observation::Disconnect;
 
 /// Steps, the most promising first; empty once the incident is resolved.
@@ -21,6 +22,15 @@ pub fn remedy(incident: &Incident) -> Vec<String> {
             gateway(incident, &format!("{} and the remote cluster", list(&cut_servers(incident))))
         }
         IncidentKind::ServerLost => server_lost(incident),
+        IncidentKind::GatewayFlapping | IncidentKind::GatewayNeverUp => gateway(incident, &ends(incident)),
+        IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => standing::remedy(incident),
     }
 }
 
@@ -40,41 +50,9 @@ fn ends(incident: &Incident) -> String {
 fn gateway(incident: &Incident, between: &str) -> Vec<String> {
     let redial = "Nothing needs a restart: the servers redial every second (slower with connect_backoff) and the links are \
                   back within seconds of the repair.";
-    let mut steps = match incident.cause.kind {
-        CauseKind::PacketsLost => vec![
-            format!(
-                "Check what lies between {between}: firewalls, security groups, VPN tunnels, WAN lines and their MTU. \
-                 Something drops packets without a reset."
-            ),
-            "From a host of one side, open a TCP connection to a gateway port (7222 unless configured otherwise) of the \
-             other; do it in both directions."
-                .to_owned(),
-        ],
-        CauseKind::ConnectionsClosed => vec![
-            format!(
-                "Read the server logs of {between} for lines about gateways: refused or reset connections, \
-                 'Authorization Violation', TLS handshake errors, rejected cluster names."
-            ),
-            "Compare the gateway{} blocks of both sides: name, urls, advertise, authorization, TLS certificates, \
-             reject_unknown_cluster. Gateway settings other than TLS need a server restart."
-                .to_owned(),
-        ],
-        CauseKind::PlannedStop => {
-            vec!["Servers announced their shutdown: start them again, or remove them from the configuration.".to_owned()]
-        }
-        CauseKind::Silent => vec![format!(
-            "Check the server processes and hosts of {between}: a server that crashed or froze takes the links with it that \
-             ended there."
-        )],
-        CauseKind::OwnView => vec![
-            "Check the connections of gatewatch itself before the gateways: the supercluster may be healthy.".to_owned(),
-        ],
-        CauseKind::Unknown => vec![format!(
-            "Check the network between {between}, then the server logs of both sides for lines about gateways."
-        )],
-    };
-    if let Some(step) = refused(incident) {
-        steps.insert(0, step);
+    let mut steps = cause_steps(incident, between);
+    if incident.cause.kind != CauseKind::Authentication {
+        steps.splice(0..0, refused(incident));
     }
     steps.push(redial.to_owned());
     steps
@@ -82,28 +60,11 @@ fn gateway(incident: &Incident, between: &str) -> Vec<String> {
 
 /// The first step when a server said that it refused a gateway.
 fn refused(incident: &Incident) -> Option<String> {
-    incident.evidence.iter().find_map(|evidence| match &evidence.says {
-        Says::GatewayRefused { server, .. } => Some(format!(
-            "Compare the gateway credentials (authorization in the gateway{{}} block) of {server} with those in the remote's \
-             urls: it refuses the connection."
-        )),
-        Says::BeatsMissed { .. }
-        | Says::BeatHeard { .. }
-        | Says::Silent { .. }
-        | Says::NoReports { .. }
-        | Says::Listed { .. }
-        | Says::NotListed { .. }
-        | Says::NotConfigured { .. }
-        | Says::PeerGone { .. }
-        | Says::LameDuck { .. }
-        | Says::Shutdown { .. }
-        | Says::Restarted { .. }
-        | Says::Heard { .. }
-        | Says::ClusterSilent { .. }
-        | Says::ClusterHeard { .. }
-        | Says::VantageDisconnected { .. }
-        | Says::VantageDeaf { .. } => None,
-    })
+    let server = incident.evidence.iter().find_map(|evidence| evidence.says.refusing_server())?;
+    Some(format!(
+        "Compare the gateway credentials (authorization in the gateway{{}} block) of {server} with those in the remote's \
+         urls: it refuses the connection."
+    ))
 }
 
 fn isolated(incident: &Incident) -> Vec<String> {
@@ -123,17 +84,41 @@ fn cluster_offline(incident: &Incident) -> Vec<String> {
             "The servers of {about} announced their shutdown: if that is maintenance, nothing is to be done; if not, find \
              out who stopped them and start them again."
         ),
+        CauseKind::Crashed => format!(
+            "Look for why the server processes of {about} ended (out of memory, power, orchestrator, a faulty roll-out) and \
+             start them again: their hosts answer, nothing listens any more."
+        ),
+        CauseKind::Frozen => format!(
+            "Check what the hosts of {about} wait for (paused virtual machines, disk, memory): the processes stand still, \
+             their connections are open."
+        ),
         CauseKind::PacketsLost | CauseKind::ConnectionsClosed => format!(
             "Check whether the hosts of {about} can be reached at all: its site may be cut off as a whole rather than down."
         ),
-        CauseKind::Silent | CauseKind::OwnView | CauseKind::Unknown => format!(
+        CauseKind::Silent
+        | CauseKind::PortRefused
+        | CauseKind::TlsExpired
+        | CauseKind::TlsUntrusted
+        | CauseKind::TlsName
+        | CauseKind::Dns
+        | CauseKind::Authentication
+        | CauseKind::ConfigRemoved
+        | CauseKind::ConfigRejected
+        | CauseKind::ConfigMisnamed
+        | CauseKind::NeverConnected
+        | CauseKind::LocalToServer
+        | CauseKind::OwnView
+        | CauseKind::Configuration
+        | CauseKind::Clock
+        | CauseKind::Unknown => format!(
             "Check what the servers of {about} share: power, hosts, network, orchestrator, a faulty roll-out. All of them \
              fell silent."
         ),
     };
     vec![
         check,
-        "It is resolved by itself once servers of the cluster are heard again, also under new ids."
+        "It is resolved by itself once servers of the cluster are heard again, also under new ids. A cluster that is gone for \
+         good is let go with `gatewatch forget`."
             .to_owned(),
     ]
 }
@@ -144,10 +129,34 @@ fn server_lost(incident: &Incident) -> Vec<String> {
         CauseKind::PlannedStop => {
             format!("{about} announced its shutdown: start it again if it is still needed.")
         }
+        CauseKind::Crashed => {
+            format!(
+                "Look for why the process of {about} ended, and start it again: its host refuses connections."
+            )
+        }
+        CauseKind::Frozen => format!(
+            "Check what the host of {about} waits for (paused virtual machine, disk, memory): the process stands still, its \
+             connections are open."
+        ),
         CauseKind::PacketsLost | CauseKind::ConnectionsClosed => {
             format!("Check the network of {about}: its cluster does not hear it, though its process may run.")
         }
-        CauseKind::Silent | CauseKind::OwnView | CauseKind::Unknown => format!(
+        CauseKind::Silent
+        | CauseKind::PortRefused
+        | CauseKind::TlsExpired
+        | CauseKind::TlsUntrusted
+        | CauseKind::TlsName
+        | CauseKind::Dns
+        | CauseKind::Authentication
+        | CauseKind::ConfigRemoved
+        | CauseKind::ConfigRejected
+        | CauseKind::ConfigMisnamed
+        | CauseKind::NeverConnected
+        | CauseKind::LocalToServer
+        | CauseKind::OwnView
+        | CauseKind::Configuration
+        | CauseKind::Clock
+        | CauseKind::Unknown => format!(
             "Check process and host of {about}: is it running, out of memory, frozen (disk, paused virtual machine), \
              restarting in a loop?"
         ),
@@ -159,25 +168,7 @@ fn server_lost(incident: &Incident) -> Vec<String> {
 }
 
 fn vantage_lost(incident: &Incident) -> Vec<String> {
-    let why = incident.evidence.iter().rev().find_map(|evidence| match &evidence.says {
-        Says::VantageDisconnected { why, .. } => Some(*why),
-        Says::BeatsMissed { .. }
-        | Says::BeatHeard { .. }
-        | Says::Silent { .. }
-        | Says::NoReports { .. }
-        | Says::Listed { .. }
-        | Says::NotListed { .. }
-        | Says::NotConfigured { .. }
-        | Says::PeerGone { .. }
-        | Says::LameDuck { .. }
-        | Says::Shutdown { .. }
-        | Says::Restarted { .. }
-        | Says::Heard { .. }
-        | Says::ClusterSilent { .. }
-        | Says::ClusterHeard { .. }
-        | Says::VantageDeaf { .. }
-        | Says::GatewayRefused { .. } => None,
-    });
+    let why = incident.evidence.iter().rev().find_map(|evidence| evidence.says.disconnect());
     let about = about(incident);
     let check = match why {
         Some(Disconnect::Unauthorized) => format!(
@@ -188,6 +179,10 @@ fn vantage_lost(incident: &Incident) -> Vec<String> {
         ),
         Some(Disconnect::Refused) => format!(
             "Check the client port of {about}: hosts answer but nothing listens; are the servers down or the port wrong?"
+        ),
+        Some(Disconnect::Tls) => format!(
+            "Check the TLS settings with which gatewatch connects to {about} (system.tls.ca) and the certificates of its \
+             client ports: the handshake fails."
         ),
         Some(Disconnect::Lost | Disconnect::TimedOut | Disconnect::Other) | None => format!(
             "Check the network from the host of gatewatch to the client ports of {about}: route, firewall, DNS, TLS."

@@ -1,10 +1,9 @@
 //! A few sentences: what is cut and since when, who loses what, what the servers claim, and why.
 
 use super::title::{about, cut_servers, one_way};
-use super::{counted, list, moment, span};
-use crate::model::incident::{
-    Cause, CauseKind, Confidence, Direction, Impact, Incident, IncidentKind, ServerView, Subject,
-};
+use super::{counted, list, moment, span, standing};
+use crate::model::cause::{Cause, CauseKind, Confidence};
+use crate::model::incident::{Direction, Incident, IncidentKind, ServerView, Subject};
 use crate::model::states::Departure;
 
 /// What must be known to understand the loss, and is often believed otherwise.
@@ -41,7 +40,17 @@ fn over(incident: &Incident, resolved: &str) -> String {
             "Messages cross again, or the links are no longer expected. Core messages of that time are lost, except that after a short cut some arrive late; \
              JetStream mirrors and sources catch up by themselves."
         }
+        IncidentKind::GatewayFlapping => "The links have held since.",
         IncidentKind::ServerLost => "The server is heard again, or is no longer expected.",
+        IncidentKind::GatewayNeverUp => "The link is up, or is no longer wanted.",
+        IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => "The check no longer finds it.",
     };
     format!(
         "It began at {began}, lasted {lasted} and was resolved at {resolved}. {healed} {}",
@@ -72,6 +81,20 @@ fn loss(incident: &Incident) -> String {
              reconnect to another server; replicas of JetStream assets on it are missing.",
             capital(&about(incident))
         ),
+        IncidentKind::GatewayFlapping => format!(
+            "Since {since} links of {} break and come back again and again. Each break loses the messages that were under way; \
+             clients and JetStream see it as short gaps.",
+            about(incident)
+        ),
+        IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => standing::meaning(incident, &since),
     }
 }
 
@@ -132,9 +155,28 @@ pub fn cause(cause: Cause) -> String {
     let what = match cause.kind {
         CauseKind::PlannedStop => "a shutdown by plan: it was announced",
         CauseKind::Silent => "a crash, a kill or a freeze: nothing announced a shutdown",
+        CauseKind::Crashed => "the processes ended without a word: their hosts refuse connections",
+        CauseKind::Frozen => "the processes stand still: their connections are open, nothing answers",
         CauseKind::PacketsLost => "packets are dropped on the way (firewall, VPN, WAN) without a reset",
         CauseKind::ConnectionsClosed => "the gateway connections were closed, refused or cannot be made",
+        CauseKind::PortRefused => {
+            "nothing listens at the gateway address, or a firewall rejects connections to it"
+        }
+        CauseKind::TlsExpired => "a gateway certificate has ended",
+        CauseKind::TlsUntrusted => {
+            "a gateway certificate is signed by an authority that the other side does not trust"
+        }
+        CauseKind::TlsName => "a gateway certificate does not name the host that is dialled",
+        CauseKind::Dns => "the host name of the gateways does not resolve",
+        CauseKind::Authentication => "a server refuses the gateway's credentials",
+        CauseKind::ConfigRemoved => "the remote was taken out of the configuration",
+        CauseKind::ConfigRejected => "the remote rejects clusters that its configuration does not name",
+        CauseKind::ConfigMisnamed => "the configuration names the remote by a name that no cluster has",
+        CauseKind::NeverConnected => "the link was never made, and nothing tells why",
+        CauseKind::LocalToServer => "something of this one server only: its host, network or configuration",
         CauseKind::OwnView => "the connection of gatewatch itself broke, not the supercluster",
+        CauseKind::Configuration => "the configuration of the servers",
+        CauseKind::Clock => "the clock of the host",
         CauseKind::Unknown => return "The cause cannot be told from the evidence.".to_owned(),
     };
     let sure = match cause.confidence {
@@ -165,57 +207,5 @@ pub fn server_view(view: &ServerView) -> String {
             "The servers still list {listed} of {} as up and know that the rest is gone; {until}.",
             counted(listed + gone, "cut link")
         ),
-    }
-}
-
-/// What the loss costs; empty when nothing is known.
-#[must_use]
-pub fn impact(impact: &Impact) -> String {
-    let rate = match (impact.messages_per_second, impact.bytes_per_second) {
-        (None, None) => None,
-        (Some(messages), None) => Some(format!("{} messages/s", figure(messages))),
-        (None, Some(bytes)) => Some(format!("{}/s", size(bytes))),
-        (Some(messages), Some(bytes)) => Some(format!("{} messages/s ({}/s)", figure(messages), size(bytes))),
-    };
-    let traffic = rate.map(|rate| format!("Before the loss about {rate} crossed the cut links."));
-    let clients = usize::try_from(impact.clients_disconnected).unwrap_or(usize::MAX);
-    let closed = (clients > 0).then(|| {
-        let verb = if clients == 1 { "was" } else { "were" };
-        format!("{} of the servers concerned {verb} closed.", counted(clients, "client connection"))
-    });
-    [traffic, closed].into_iter().flatten().collect::<Vec<_>>().join(" ")
-}
-
-fn figure(value: f64) -> String {
-    if value < 10.0 { format!("{value:.1}") } else { format!("{value:.0}") }
-}
-
-fn size(bytes: f64) -> String {
-    let units = [("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
-    let unit = units.into_iter().find(|(_, scale)| bytes >= *scale);
-    unit.map_or_else(|| format!("{bytes:.0} B"), |(name, scale)| format!("{} {name}", figure(bytes / scale)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn impact_says_only_what_is_known() {
-        let told = |messages, bytes, clients| {
-            impact(&Impact {
-                messages_per_second: messages,
-                bytes_per_second: bytes,
-                clients_disconnected: clients,
-            })
-        };
-        assert_eq!(told(None, None, 0), "");
-        assert_eq!(told(Some(2.34), None, 0), "Before the loss about 2.3 messages/s crossed the cut links.");
-        assert_eq!(
-            told(Some(1200.4), Some(2_500_000.0), 1),
-            "Before the loss about 1200 messages/s (2.5 MB/s) crossed the cut links. 1 client connection of the servers \
-             concerned was closed."
-        );
-        assert_eq!(told(None, None, 12), "12 client connections of the servers concerned were closed.");
     }
 }

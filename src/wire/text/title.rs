@@ -1,6 +1,6 @@
 //! The one line that a pager shows.
 
-use super::{counted, list, span};
+use super::{counted, list, span, standing};
 use crate::model::ids::{ClusterName, ServerName};
 use crate::model::incident::{Direction, Incident, IncidentKind, Subject};
 use crate::model::states::Departure;
@@ -51,7 +51,17 @@ fn over(incident: &Incident) -> String {
         IncidentKind::ClusterIsolated => "isolated",
         IncidentKind::GatewayDown => "down",
         IncidentKind::GatewayDegraded => "degraded",
+        IncidentKind::GatewayFlapping => "flapping",
         IncidentKind::ServerLost => "lost",
+        IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => standing::words(incident.kind).over,
     };
     format!("resolved: {about} was {was} for {lasted}")
 }
@@ -83,5 +93,26 @@ fn trouble(incident: &Incident) -> String {
             format!("{about} is degraded: {} {verb} cut off ({})", counted(cut.len(), "server"), list(&cut))
         }
         IncidentKind::ServerLost => format!("{about} is lost: it is silent while its cluster is heard"),
+        IncidentKind::GatewayFlapping => flapping(incident, &about),
+        IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => {
+            format!("{about} {}", standing::words(incident.kind).trouble)
+        }
+    }
+}
+
+fn flapping(incident: &Incident, about: &str) -> String {
+    match incident.flaps {
+        Some(flaps) => {
+            format!("{about} is flapping: {} breaks so far, {:.0} an hour", flaps.count, flaps.per_hour)
+        }
+        None => format!("{about} is flapping"),
     }
 }

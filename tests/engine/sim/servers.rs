@@ -6,6 +6,7 @@ use super::{Event, Sim};
 use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::model::ask::Survey;
 use gatewatch::model::ids::ServerId;
+use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
     ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity, ServerVersion,
     StatsReport,
@@ -204,6 +205,7 @@ impl Sim {
                 connections: 10,
                 gateways: self.outbounds(ix).map(|(to, gateway)| self.stats_of(to, gateway)).collect(),
                 made,
+                routes: None,
                 asked,
             }),
             Survey::Gateways => Fact::Gateways(GatewaysReport {
@@ -213,13 +215,13 @@ impl Sim {
                 made,
             }),
             Survey::Config => Fact::Config(ConfigReport {
-                server,
-                remotes: self.remote_names(ix),
-                connect_urls: Vec::new(),
-                tls_required: false,
-                digest: None,
-                system_account: None,
+                remotes: self.remote_names(ix).into_iter().map(Into::into).collect(),
+                made,
+                ..ConfigReport::new(server)
             }),
+            // Nobody in the simulation has JetStream, and interest crosses with every link.
+            Survey::Interest => self.report(ix, Survey::Gateways, asked),
+            Survey::JetStream => Fact::JetStream(JetStreamReport { server, streams: Vec::new() }),
         }
     }
 
@@ -253,6 +255,9 @@ impl Sim {
             connection: gateway.id,
             started: None,
             configured: true,
+            idle: None,
+            rtt: None,
+            accounts: None,
         }
     }
 
