@@ -18,6 +18,7 @@
 
 mod asks;
 mod book;
+mod cause;
 mod clusters;
 mod correlate;
 mod latency;

@@ -2,22 +2,18 @@
 //!
 //! Causes are tried in the order of [`IncidentKind`]; what one explains is claimed by it and told of inside it, not beside it.
 
-use super::world::{ClusterIx, Outbound, Server, ServerIx, World};
+mod draft;
+
+use super::cause;
+use super::world::{ClusterIx, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
 use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
-use crate::model::states::{
-    Basis, ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState,
-};
+use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::Now;
+use draft::Draft;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Duration;
-
-/// The longest it takes a server to notice a silent gateway: a PING every 15 s, two unanswered (measured: 31 to 42 s).
-const SERVERS_NOTICE_WITHIN: Duration = Duration::from_secs(45);
-/// How much evidence one finding carries.
-const MAX_EVIDENCE: usize = 24;
 
 /// What is wrong, and why.
 #[derive(Debug, Clone, PartialEq)]
@@ -37,7 +33,7 @@ pub(super) struct Finding {
 }
 
 /// A server link by place: the sending server, the receiving cluster.
-type Cut = (ServerIx, ClusterIx);
+pub(super) type Cut = (ServerIx, ClusterIx);
 
 /// Finds the root causes of everything that is bad now.
 pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
@@ -165,7 +161,8 @@ impl Finder<'_> {
             draft.cluster(ix);
             draft.links_touching(ix);
             draft.cuts(&cuts);
-            let (subject, cause) = (Subject::Cluster(cluster.name.clone()), self.cause_of_cuts(&cuts));
+            let (subject, cause) =
+                (Subject::Cluster(cluster.name.clone()), cause::of_cuts(self.world, &cuts));
             self.found.push(draft.finding(
                 IncidentKind::ClusterIsolated,
                 Severity::Critical,
@@ -221,7 +218,7 @@ impl Finder<'_> {
                 draft.link(from, to);
             }
             draft.cuts(&cuts);
-            let (subject, cause) = (self.pair(a, b), self.cause_of_cuts(&cuts));
+            let (subject, cause) = (self.pair(a, b), cause::of_cuts(self.world, &cuts));
             self.found.push(draft.finding(
                 IncidentKind::GatewayDown,
                 Severity::Critical,
@@ -290,7 +287,7 @@ impl Finder<'_> {
     fn degraded(&mut self, subject: Subject, cuts: &[Cut]) {
         let mut draft = Draft::new(self.world);
         draft.cuts(cuts);
-        let cause = self.cause_of_cuts(cuts);
+        let cause = cause::of_cuts(self.world, cuts);
         self.found.push(draft.finding(
             IncidentKind::GatewayDegraded,
             Severity::Warning,
@@ -298,24 +295,6 @@ impl Finder<'_> {
             cause,
             self.now,
         ));
-    }
-
-    /// Packets dropped on the way show in that the servers go on listing links that beats show cut; a closed or refused connection
-    /// shows in that they knew at once. Without beats both look alike, since the servers drop a silent link in the end too.
-    fn cause_of_cuts(&self, cuts: &[Cut]) -> Cause {
-        let links = || cuts.iter().map(|&(server, to)| &self.world.servers[server].links[&to]);
-        let denied = links().any(|link| link.denied);
-        let known_gone = links().filter(|link| link.listed.is_some_and(|listed| !listed.up)).count();
-        let by_beats = links().all(|link| link.basis == Basis::Beats);
-        let (kind, confidence) = match (denied, known_gone) {
-            (true, _) => (CauseKind::PacketsLost, Confidence::Likely),
-            (false, 0) => (CauseKind::Unknown, Confidence::Possible),
-            (false, some) if some == cuts.len() && by_beats => {
-                (CauseKind::ConnectionsClosed, Confidence::Likely)
-            }
-            (false, _) => (CauseKind::ConnectionsClosed, Confidence::Possible),
-        };
-        Cause { kind, confidence }
     }
 
     fn pair(&self, a: ClusterIx, b: ClusterIx) -> Subject {
@@ -357,117 +336,4 @@ fn takes_part(world: &World, ix: ServerIx, &(server, to): &Cut) -> bool {
 fn peer(world: &World, server: ServerIx, to: ClusterIx) -> Option<ServerIx> {
     let peer = world.servers[server].links[&to].peer.as_ref()?;
     world.life(peer).filter(|&peer| world.servers[peer].cluster == to)
-}
-
-/// Collects what a finding touches.
-struct Draft<'a> {
-    world: &'a World,
-    scope: Scope,
-    view: ServerView,
-    since: Option<Now>,
-    rate: Option<(f64, f64)>,
-    evidence: Vec<Evidence>,
-}
-
-impl<'a> Draft<'a> {
-    fn new(world: &'a World) -> Self {
-        let (scope, view) = (Scope::default(), ServerView::default());
-        Self { world, scope, view, since: None, rate: None, evidence: Vec::new() }
-    }
-
-    fn began(&mut self, since: Now) {
-        if self.since.is_none_or(|before| since.mono < before.mono) {
-            self.since = Some(since);
-        }
-    }
-
-    fn evidence(&mut self, more: &[Evidence]) {
-        for one in more {
-            if self.evidence.len() < MAX_EVIDENCE && !self.evidence.contains(one) {
-                self.evidence.push(one.clone());
-            }
-        }
-    }
-
-    fn cluster(&mut self, ix: ClusterIx) {
-        self.scope.clusters.push(self.world.clusters[ix].name.clone());
-    }
-
-    fn server(&mut self, ix: ServerIx) {
-        let server: &Server = &self.world.servers[ix];
-        self.scope.servers.push(server.key.clone());
-        self.evidence(&server.held.evidence);
-    }
-
-    fn link(&mut self, from: ClusterIx, to: ClusterIx) {
-        self.scope.links.push(self.world.link_name(from, to));
-    }
-
-    fn links_touching(&mut self, ix: ClusterIx) {
-        let known = |from: ClusterIx, to: ClusterIx| {
-            self.world.clusters[from].links.get(&to).is_some_and(|link| link.held.state != LinkState::Retired)
-        };
-        let others = (0..self.world.clusters.len()).filter(|&other| other != ix);
-        let links: Vec<_> = others
-            .flat_map(|other| [(ix, other), (other, ix)])
-            .filter(|&(from, to)| known(from, to))
-            .collect();
-        for (from, to) in links {
-            self.link(from, to);
-        }
-    }
-
-    /// What the servers say of these links, without making each of them part of the scope.
-    fn views(&mut self, cuts: &[Cut]) {
-        for &(server, to) in cuts {
-            let server = &self.world.servers[server];
-            if let Some(listed) = server.links[&to].listed {
-                let side = if listed.up { &mut self.view.still_listed } else { &mut self.view.known_gone };
-                side.push(server.server_link(&self.world.clusters[to].name));
-            }
-        }
-    }
-
-    fn cuts(&mut self, cuts: &[Cut]) {
-        self.views(cuts);
-        for &(server, to) in cuts {
-            let link: &Outbound = &self.world.servers[server].links[&to];
-            let name = self.world.servers[server].server_link(&self.world.clusters[to].name);
-            self.began(link.held.since);
-            self.evidence(&link.held.evidence);
-            if let Some((messages, bytes)) = link.traffic.rate {
-                let (m, b) = self.rate.unwrap_or_default();
-                self.rate = Some((m + messages, b + bytes));
-            }
-            self.scope.server_links.push(name);
-            let lately = |refused: &&Evidence| {
-                (refused.at - link.held.since.wall).abs() < chrono::TimeDelta::minutes(1)
-            };
-            if let Some(refused) = self.world.clusters[to].refused.as_ref().filter(lately) {
-                self.evidence(std::slice::from_ref(refused));
-            }
-        }
-    }
-
-    fn finding(
-        mut self,
-        kind: IncidentKind,
-        severity: Severity,
-        subject: Subject,
-        cause: Cause,
-        now: Now,
-    ) -> Finding {
-        self.scope.clusters.sort();
-        self.scope.links.sort();
-        self.scope.server_links.sort();
-        self.scope.servers.sort();
-        self.view.still_listed.sort();
-        self.view.known_gone.sort();
-        let since = self.since.unwrap_or(now);
-        if !self.view.still_listed.is_empty() {
-            self.view.notice_by = Some(since.wall + SERVERS_NOTICE_WITHIN);
-        }
-        let Self { scope, view, rate, evidence, .. } = self;
-        Finding { kind, severity, subject, departure: None, scope, since, cause, view, rate, evidence }
-    }
 }

@@ -2,17 +2,18 @@
 //!
 //! Owns identity (which id is which server's present life) and the stored states. Judges nothing.
 
-use super::latency::Latency;
+mod parts;
+
+pub(super) use parts::{
+    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+};
+
 use super::rounds::{Heard, Rounds};
-use crate::model::ask::BeatPlan;
-use crate::model::evidence::Evidence;
-use crate::model::ids::{ClusterName, Link, ServerId, ServerKey, ServerLink};
-use crate::model::observation::{Disconnect, ServerIdentity, ServerVersion};
-use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
-use crate::model::time::{Mono, Now};
-use chrono::{DateTime, Utc};
+use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
+use crate::model::observation::ServerIdentity;
+use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
+use crate::model::time::Now;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::time::Duration;
 
 /// Place of a cluster in [`World::clusters`].
 pub(super) type ClusterIx = usize;
@@ -26,212 +27,6 @@ pub(super) const MAX_SERVERS: usize = 20_000;
 
 /// How many former ids of a server are remembered, so that late news of them is known for what it is.
 const FORMER_LIVES: usize = 8;
-
-/// How many late answers in a row make the path's new pace.
-const LATE_IN_A_ROW: u8 = 2;
-
-/// A state with the moment it was entered and why.
-#[derive(Debug, Clone)]
-pub(super) struct Held<S> {
-    pub(super) state: S,
-    pub(super) since: Now,
-    pub(super) evidence: Vec<Evidence>,
-}
-
-impl<S> Held<S> {
-    pub(super) fn new(state: S, since: Now) -> Self {
-        Self { state, since, evidence: Vec::new() }
-    }
-}
-
-/// One of our own connections.
-#[derive(Debug, Clone)]
-pub(super) struct Vantage {
-    pub(super) held: Held<VantageState>,
-    pub(super) connected: bool,
-    pub(super) why: Option<Disconnect>,
-    /// Rounds asked before this moment count for nothing here.
-    pub(super) void_before: Mono,
-    /// Rounds of other clusters count for nothing here before this moment: interest must cross gateways first. Within its own cluster
-    /// a new subscription runs ahead of the question on the same route.
-    pub(super) settled: Mono,
-    /// It has heard its own cluster answer a round asked at this moment.
-    pub(super) alive_through: Option<Mono>,
-}
-
-/// One cluster.
-#[derive(Debug, Clone)]
-pub(super) struct Cluster {
-    pub(super) name: ClusterName,
-    pub(super) held: Held<ClusterState>,
-    pub(super) vantage: Option<Vantage>,
-    pub(super) rounds: Rounds,
-    pub(super) servers: Vec<ServerIx>,
-    pub(super) plan: Option<BeatPlan>,
-    /// Directed links from here, by receiving cluster.
-    pub(super) links: BTreeMap<ClusterIx, ClusterLink>,
-    /// A gateway that servers of this cluster refused for bad credentials.
-    pub(super) refused: Option<Evidence>,
-    /// When every cluster was last asked about this one, while it is doubted.
-    pub(super) looked: Option<Mono>,
-}
-
-/// A directed link between clusters.
-#[derive(Debug, Clone)]
-pub(super) struct ClusterLink {
-    pub(super) held: Held<LinkState>,
-    /// It was expected in a former life of this process or of the servers.
-    pub(super) remembered: bool,
-}
-
-/// One server across its lives.
-#[derive(Debug, Clone)]
-pub(super) struct Server {
-    pub(super) key: ServerKey,
-    pub(super) id: ServerId,
-    pub(super) cluster: ClusterIx,
-    pub(super) version: Option<ServerVersion>,
-    pub(super) held: Held<ServerState>,
-    /// When this life was first heard of.
-    pub(super) joined: Mono,
-    pub(super) heard: Heard,
-    /// When it was last heard, fresh, by whoever.
-    pub(super) heard_at: Option<Mono>,
-    /// By vantage.
-    pub(super) paths: Vec<Path>,
-    /// Outbound links, by receiving cluster.
-    pub(super) links: BTreeMap<ClusterIx, Outbound>,
-    pub(super) reports: Reports,
-    pub(super) clients: Clients,
-    /// When it was last asked for its gateways because of a suspicion.
-    pub(super) looked: Option<Mono>,
-    /// Ids of its latest former lives, oldest first, bounded.
-    former: VecDeque<ServerId>,
-}
-
-/// When a server reports of itself.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Reports {
-    pub(super) last: Option<Mono>,
-    /// The server's own time of its newest report.
-    pub(super) made: Option<DateTime<Utc>>,
-    /// Whether it has told its configuration in this life.
-    pub(super) configured: bool,
-}
-
-/// Client connections of a server.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Clients {
-    pub(super) held: Option<u64>,
-    pub(super) closed: u64,
-    /// Latest counts of closed connections with their second, bounded.
-    pub(super) recent: VecDeque<(Mono, u32)>,
-}
-
-/// What one vantage hears of one server.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Path {
-    pub(super) last: Option<u64>,
-    pub(super) latency: Latency,
-    /// When an answer last arrived.
-    pub(super) arrived: Mono,
-    /// How many late answers in a row arrived one by one, not in a burst.
-    pub(super) late: u8,
-}
-
-impl Path {
-    /// Measures an answer. Whether it counts as fresh is judged by what the path usually takes.
-    ///
-    /// Late answers are believed to be the path's new pace only when several arrive one by one: after a cut, TCP delivers what it
-    /// held back in one burst, which says nothing about the path.
-    pub(super) fn measure(
-        &mut self,
-        at: Mono,
-        latency: Duration,
-        allowed: Duration,
-        burst_within: Duration,
-    ) -> bool {
-        let burst = at.since(self.arrived) < burst_within;
-        self.arrived = at;
-        if latency <= allowed {
-            self.late = 0;
-            self.latency.sample(latency);
-            return true;
-        }
-        self.late = if burst { 0 } else { self.late.saturating_add(1) };
-        if self.late >= LATE_IN_A_ROW {
-            self.latency.sample(latency);
-        }
-        false
-    }
-}
-
-/// One server's own outbound link to a remote cluster.
-#[derive(Debug, Clone)]
-pub(super) struct Outbound {
-    pub(super) held: Held<ServerLinkState>,
-    pub(super) basis: Basis,
-    pub(super) configured: bool,
-    /// It was up, or listed, in this life of the server.
-    pub(super) seen: bool,
-    pub(super) listed: Option<Listed>,
-    /// The server reported it as up while beats showed it cut.
-    pub(super) denied: bool,
-    /// The remote server it ends at, from GATEWAYZ.
-    pub(super) peer: Option<ServerId>,
-    pub(super) traffic: Traffic,
-}
-
-/// What a server says of one of its links.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Listed {
-    pub(super) up: bool,
-    /// Since when it says so without a break.
-    pub(super) since: Mono,
-    /// When it said so last.
-    pub(super) at: Mono,
-    /// Connection id, when up.
-    pub(super) connection: Option<u64>,
-}
-
-/// Traffic over one link, from the counters of successive STATSZ.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Traffic {
-    pub(super) last: Option<(Mono, u64, u64, u64)>,
-    /// Messages and bytes per second.
-    pub(super) rate: Option<(f64, f64)>,
-}
-
-impl Outbound {
-    pub(super) fn new(now: Now) -> Self {
-        Self {
-            held: Held::new(ServerLinkState::Unknown, now),
-            basis: Basis::Reports,
-            configured: false,
-            seen: false,
-            listed: None,
-            denied: false,
-            peer: None,
-            traffic: Traffic::default(),
-        }
-    }
-}
-
-impl Server {
-    /// Whether it can be watched by beats.
-    pub(super) fn answers_beats(&self) -> bool {
-        self.version.is_some_and(ServerVersion::answers_beats)
-    }
-
-    /// Whether it is there: its links count.
-    pub(super) fn present(&self) -> bool {
-        matches!(self.held.state, ServerState::Live | ServerState::Leaving)
-    }
-
-    pub(super) fn server_link(&self, to: &ClusterName) -> ServerLink {
-        ServerLink { server: self.key.clone(), to: to.clone() }
-    }
-}
 
 /// Everything known.
 #[derive(Debug, Clone, Default)]

@@ -1,0 +1,217 @@
+//! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
+
+use super::good::all_good;
+use super::scope::contains;
+use crate::engine::correlate::Finding;
+use crate::engine::turn::Turn;
+use crate::engine::world::World;
+use crate::engine::{Output, Why};
+use crate::model::evidence::Evidence;
+use crate::model::ids::ServerKey;
+use crate::model::impact::Impact;
+use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject};
+use crate::model::time::{Mono, Now};
+use std::time::Duration;
+use ulid::Ulid;
+
+/// How much evidence one incident carries: the first pieces are kept, they tell how it began.
+const MAX_EVIDENCE: usize = 32;
+/// Client connections closed this long before the incident began still count as closed by it.
+const CLIENTS_BEFORE: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) incident: Incident,
+    /// Since when nothing explains it any more and all it touches is good.
+    clear: Option<Now>,
+    /// The other finding that stands in its place.
+    moved: Option<Moved>,
+    /// When its last revision was put out.
+    told: Mono,
+    /// Client connections closed on the touched servers before the incident.
+    clients_before: Option<u64>,
+}
+
+/// What an incident would change into.
+#[derive(Debug, Clone)]
+struct Moved {
+    grown: bool,
+    kind: IncidentKind,
+    subject: Subject,
+    scope: Scope,
+    since: Mono,
+}
+
+impl Moved {
+    /// Whether it is still the same change. What grows may go on growing meanwhile.
+    fn is(&self, finding: &Finding, grown: bool) -> bool {
+        self.grown == grown
+            && self.kind == finding.kind
+            && self.subject == finding.subject
+            && (grown || self.scope == finding.scope)
+    }
+}
+
+impl Entry {
+    /// An incident that a former life left open.
+    pub(super) fn restored(incident: Incident) -> Self {
+        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None }
+    }
+
+    /// Opens an incident for a finding.
+    pub(super) fn open(turn: &mut Turn<'_>, finding: &Finding) -> Self {
+        let now = turn.now;
+        let id = incident_id(finding, now.wall.timestamp_millis());
+        let (what, when) = ((finding.kind, finding.severity), (finding.since.wall, now.wall));
+        let incident = Incident {
+            departure: finding.departure,
+            scope: finding.scope.clone(),
+            cause: finding.cause,
+            evidence: finding.evidence.clone(),
+            server_view: finding.view.clone(),
+            impact: Impact {
+                messages_per_second: finding.rate.map(|(messages, _)| messages),
+                bytes_per_second: finding.rate.map(|(_, bytes)| bytes),
+                ..Impact::default()
+            },
+            ..Incident::new(id, what, finding.subject.clone(), when)
+        };
+        let before = closed_until(turn.world, &incident.scope, finding.since.mono);
+        let mut entry =
+            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before) };
+        entry.tell(turn, Stage::Opened);
+        entry
+    }
+
+    /// Follows the finding that it stands for.
+    pub(super) fn follow(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
+        self.clear = None;
+        let incident = &self.incident;
+        let same = incident.kind == finding.kind
+            && incident.subject == finding.subject
+            && incident.scope == finding.scope;
+        if same {
+            self.moved = None;
+            self.refine(turn, finding);
+            return;
+        }
+        let grown = finding.severity > incident.severity || contains(&finding.scope, &incident.scope);
+        if self.moved_for_good(turn, finding, grown) {
+            self.become_finding(turn, finding);
+        }
+    }
+
+    /// Whether the change has lasted: as long as a new incident would have to when it grew, as long as a resolution when it shrank,
+    /// since links heal one after the other.
+    fn moved_for_good(&mut self, turn: &mut Turn<'_>, finding: &Finding, grown: bool) -> bool {
+        let now = turn.now.mono;
+        let (span, why) =
+            if grown { (turn.policy.alert_after, Why::Alert) } else { (turn.policy.clear_after, Why::Clear) };
+        let since = match &self.moved {
+            Some(moved) if moved.is(finding, grown) => moved.since,
+            Some(_) | None => now,
+        };
+        self.moved = Some(Moved {
+            grown,
+            kind: finding.kind,
+            subject: finding.subject.clone(),
+            scope: finding.scope.clone(),
+            since,
+        });
+        turn.lasted(since, span, why)
+    }
+
+    fn become_finding(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
+        self.moved = None;
+        let incident = &mut self.incident;
+        incident.kind = finding.kind;
+        incident.severity = finding.severity;
+        incident.subject = finding.subject.clone();
+        incident.departure = finding.departure;
+        incident.scope = finding.scope.clone();
+        incident.cause = finding.cause;
+        incident.server_view = finding.view.clone();
+        add_evidence(&mut incident.evidence, &finding.evidence);
+        self.tell(turn, Stage::Updated);
+    }
+
+    /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
+    fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
+        let incident = &self.incident;
+        let news = incident.cause != finding.cause
+            || incident.departure != finding.departure
+            || incident.severity != finding.severity
+            || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()
+            || incident.server_view.known_gone.is_empty() != finding.view.known_gone.is_empty();
+        if news && turn.lasted(self.told, turn.policy.look_again, Why::LookAgain) {
+            self.become_finding(turn, finding);
+        }
+    }
+
+    /// Nothing explains it any more: resolves it once everything it touches has been good for long enough.
+    pub(super) fn clearing(&mut self, turn: &mut Turn<'_>) {
+        if self.incident.resolved.is_some() {
+            return;
+        }
+        self.moved = None;
+        if !all_good(turn.world, &self.incident) {
+            self.clear = None;
+            return;
+        }
+        let since = *self.clear.get_or_insert(turn.now);
+        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
+            self.incident.healed = Some(since.wall);
+            self.resolve(turn);
+        }
+    }
+
+    pub(super) fn resolve(&mut self, turn: &mut Turn<'_>) {
+        self.incident.resolved = Some(turn.now.wall);
+        self.tell(turn, Stage::Resolved);
+    }
+
+    fn tell(&mut self, turn: &mut Turn<'_>, stage: Stage) {
+        let incident = &mut self.incident;
+        incident.revision += 1;
+        incident.updated = turn.now.wall;
+        if let Some(before) = self.clients_before {
+            let closed = closed_until(turn.world, &incident.scope, turn.now.mono + CLIENTS_BEFORE)
+                .saturating_sub(before);
+            incident.impact.clients_disconnected = incident.impact.clients_disconnected.max(closed);
+        }
+        self.told = turn.now.mono;
+        turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));
+    }
+}
+
+fn add_evidence(have: &mut Vec<Evidence>, more: &[Evidence]) {
+    for one in more {
+        if have.len() < MAX_EVIDENCE && !have.contains(one) {
+            have.push(one.clone());
+        }
+    }
+}
+
+/// Client connections closed on the touched servers until shortly before `at`, as far as second-wise counts are kept.
+fn closed_until(world: &World, scope: &Scope, at: Mono) -> u64 {
+    let keys = scope.servers.iter().chain(scope.server_links.iter().map(|link| &link.server));
+    let keys: std::collections::BTreeSet<&ServerKey> = keys.collect();
+    let closed = keys.into_iter().filter_map(|key| world.server(key)).map(|ix| {
+        let clients = &world.servers[ix].clients;
+        let later = clients.recent.iter().filter(|(second, _)| *second + CLIENTS_BEFORE >= at);
+        clients.closed.saturating_sub(later.map(|(_, count)| u64::from(*count)).sum())
+    });
+    closed.sum()
+}
+
+/// A ULID of the opening time and of what the incident is about, so that a replay gives the same id.
+fn incident_id(finding: &Finding, opened_ms: i64) -> IncidentId {
+    let about = format!("{:?} {:?} {:?}", finding.kind, finding.subject, finding.since.wall);
+    let hash = |seed: u64| {
+        about.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+    };
+    let random =
+        (u128::from(hash(0xcbf2_9ce4_8422_2325)) << 16) | u128::from(hash(0x6c62_272e_07bb_0142) & 0xffff);
+    let id = Ulid::from_parts(u64::try_from(opened_ms).unwrap_or_default(), random);
+    IncidentId::from(id.to_string().as_str())
+}

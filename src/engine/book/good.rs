@@ -1,0 +1,62 @@
+//! Whether what an incident touches is known to be good again.
+
+use crate::engine::world::World;
+use crate::model::ids::ServerLink;
+use crate::model::incident::{Incident, IncidentKind};
+use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
+
+/// Whether everything that an incident touches is known to be good; not knowing is not good.
+pub(super) fn all_good(world: &World, incident: &Incident) -> bool {
+    let scope = &incident.scope;
+    scope.clusters.iter().all(|name| {
+        world.cluster(name).is_some_and(|ix| {
+            let cluster = &world.clusters[ix];
+            match incident.kind {
+                IncidentKind::VantageLost => {
+                    cluster.vantage.as_ref().is_none_or(|vantage| vantage.held.state == VantageState::Sound)
+                }
+                IncidentKind::ClusterOffline
+                | IncidentKind::ClusterIsolated
+                | IncidentKind::GatewayDown
+                | IncidentKind::GatewayDegraded
+                | IncidentKind::GatewayFlapping
+                | IncidentKind::ServerLost
+                | IncidentKind::GatewayNeverUp
+                | IncidentKind::GatewayUnwanted
+                | IncidentKind::GatewayRemoved
+                | IncidentKind::ConfigDrift
+                | IncidentKind::CertificateExpiring
+                | IncidentKind::SingleUrl
+                | IncidentKind::ClockSkew
+                | IncidentKind::MixedVersions
+                | IncidentKind::RoutesIncomplete => {
+                    matches!(
+                        cluster.held.state,
+                        ClusterState::Healthy | ClusterState::Degraded | ClusterState::Draining
+                    )
+                }
+            }
+        })
+    }) && scope.links.iter().all(|link| {
+        let (from, to) = (world.cluster(&link.from), world.cluster(&link.to));
+        let held = from.zip(to).and_then(|(from, to)| world.clusters[from].links.get(&to));
+        held.is_some_and(|link| matches!(link.held.state, LinkState::Up | LinkState::Retired))
+    }) && scope.server_links.iter().all(|link| server_link_good(world, link))
+        && scope.servers.iter().all(|key| {
+            let state = world.server(key).map(|ix| world.servers[ix].held.state);
+            matches!(state, Some(ServerState::Live | ServerState::Leaving | ServerState::Stopped))
+        })
+}
+
+fn server_link_good(world: &World, link: &ServerLink) -> bool {
+    let Some((server, to)) = world.server(&link.server).zip(world.cluster(&link.to)) else { return false };
+    let server = &world.servers[server];
+    match server.held.state {
+        ServerState::Stopped => true,
+        ServerState::Unknown | ServerState::Lost => false,
+        ServerState::Live | ServerState::Leaving => {
+            server.links.get(&to).is_some_and(|link| matches!(link.held.state, ServerLinkState::Up))
+                || !world.expected(server.cluster, to)
+        }
+    }
+}

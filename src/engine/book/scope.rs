@@ -1,0 +1,75 @@
+//! How findings and incidents lie to each other: the same subject, the same things, a part.
+
+use crate::engine::correlate::Finding;
+use crate::model::ids::{ClusterName, ServerKey, ServerLink};
+use crate::model::incident::{Incident, IncidentKind, Scope, Subject};
+
+/// Whether a finding is about what an open incident is about.
+pub(super) fn same_subject(incident: &Incident, finding: &Finding) -> bool {
+    incident.subject == finding.subject
+        && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
+}
+
+/// Whether a finding touches what an open incident touches, and so may be what has become of it.
+pub(super) fn same_things(incident: &Incident, finding: &Finding) -> bool {
+    touch(&incident.scope, &finding.scope)
+}
+
+pub(super) fn touch(a: &Scope, b: &Scope) -> bool {
+    fn meet<T: Ord>(a: &[T], b: &[T]) -> bool {
+        a.iter().any(|one| b.binary_search(one).is_ok())
+    }
+    let sends =
+        |links: &[ServerLink], servers: &[ServerKey]| links.iter().any(|link| servers.contains(&link.server));
+    meet(&a.clusters, &b.clusters)
+        || meet(&a.links, &b.links)
+        || meet(&a.server_links, &b.server_links)
+        || meet(&a.servers, &b.servers)
+        || sends(&a.server_links, &b.servers)
+        || sends(&b.server_links, &a.servers)
+}
+
+pub(super) fn contains(whole: &Scope, part: &Scope) -> bool {
+    fn within<T: Ord>(part: &[T], whole: &[T]) -> bool {
+        part.iter().all(|one| whole.binary_search(one).is_ok())
+    }
+    within(&part.clusters, &whole.clusters)
+        && within(&part.links, &whole.links)
+        && within(&part.server_links, &whole.server_links)
+        && within(&part.servers, &whole.servers)
+}
+
+/// Whether a finding is a part of what an open incident tells already.
+pub(super) fn covers(incident: &Incident, part: &Finding) -> bool {
+    contains(&incident.scope, &part.scope) || {
+        let about = |cluster: &ClusterName| match (&incident.kind, &incident.subject) {
+            (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(name)) => {
+                cluster == name
+            }
+            (
+                IncidentKind::ClusterOffline
+                | IncidentKind::ClusterIsolated
+                | IncidentKind::VantageLost
+                | IncidentKind::GatewayDown
+                | IncidentKind::GatewayDegraded
+                | IncidentKind::GatewayFlapping
+                | IncidentKind::ServerLost
+                | IncidentKind::GatewayNeverUp
+                | IncidentKind::GatewayUnwanted
+                | IncidentKind::GatewayRemoved
+                | IncidentKind::ConfigDrift
+                | IncidentKind::CertificateExpiring
+                | IncidentKind::SingleUrl
+                | IncidentKind::ClockSkew
+                | IncidentKind::MixedVersions
+                | IncidentKind::RoutesIncomplete,
+                Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
+            ) => false,
+        };
+        let scope = &part.scope;
+        scope.clusters.iter().all(about)
+            && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
+            && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
+            && scope.servers.iter().all(|server| about(&server.cluster))
+    }
+}

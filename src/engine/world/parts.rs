@@ -1,0 +1,220 @@
+//! The things that are known, and what is known of each.
+
+use super::{ClusterIx, ServerIx};
+use crate::engine::latency::Latency;
+use crate::engine::rounds::{Heard, Rounds};
+use crate::model::ask::BeatPlan;
+use crate::model::evidence::Evidence;
+use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
+use crate::model::observation::{Disconnect, ServerVersion};
+use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
+use crate::model::time::{Mono, Now};
+use chrono::{DateTime, Utc};
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+/// How many late answers in a row make the path's new pace.
+const LATE_IN_A_ROW: u8 = 2;
+
+/// A state with the moment it was entered and why.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Held<S> {
+    pub(in crate::engine) state: S,
+    pub(in crate::engine) since: Now,
+    pub(in crate::engine) evidence: Vec<Evidence>,
+}
+
+impl<S> Held<S> {
+    pub(in crate::engine) fn new(state: S, since: Now) -> Self {
+        Self { state, since, evidence: Vec::new() }
+    }
+}
+
+/// One of our own connections.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Vantage {
+    pub(in crate::engine) held: Held<VantageState>,
+    pub(in crate::engine) connected: bool,
+    pub(in crate::engine) why: Option<Disconnect>,
+    /// Rounds asked before this moment count for nothing here.
+    pub(in crate::engine) void_before: Mono,
+    /// Rounds of other clusters count for nothing here before this moment: interest must cross gateways first. Within its own cluster
+    /// a new subscription runs ahead of the question on the same route.
+    pub(in crate::engine) settled: Mono,
+    /// It has heard its own cluster answer a round asked at this moment.
+    pub(in crate::engine) alive_through: Option<Mono>,
+}
+
+/// One cluster.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Cluster {
+    pub(in crate::engine) name: ClusterName,
+    pub(in crate::engine) held: Held<ClusterState>,
+    pub(in crate::engine) vantage: Option<Vantage>,
+    pub(in crate::engine) rounds: Rounds,
+    pub(in crate::engine) servers: Vec<ServerIx>,
+    pub(in crate::engine) plan: Option<BeatPlan>,
+    /// Directed links from here, by receiving cluster.
+    pub(in crate::engine) links: BTreeMap<ClusterIx, ClusterLink>,
+    /// A gateway that servers of this cluster refused for bad credentials.
+    pub(in crate::engine) refused: Option<Evidence>,
+    /// When every cluster was last asked about this one, while it is doubted.
+    pub(in crate::engine) looked: Option<Mono>,
+}
+
+/// A directed link between clusters.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct ClusterLink {
+    pub(in crate::engine) held: Held<LinkState>,
+    /// It was expected in a former life of this process or of the servers.
+    pub(in crate::engine) remembered: bool,
+}
+
+/// One server across its lives.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Server {
+    pub(in crate::engine) key: ServerKey,
+    pub(in crate::engine) id: ServerId,
+    pub(in crate::engine) cluster: ClusterIx,
+    pub(in crate::engine) version: Option<ServerVersion>,
+    pub(in crate::engine) held: Held<ServerState>,
+    /// When this life was first heard of.
+    pub(in crate::engine) joined: Mono,
+    pub(in crate::engine) heard: Heard,
+    /// When it was last heard, fresh, by whoever.
+    pub(in crate::engine) heard_at: Option<Mono>,
+    /// By vantage.
+    pub(in crate::engine) paths: Vec<Path>,
+    /// Outbound links, by receiving cluster.
+    pub(in crate::engine) links: BTreeMap<ClusterIx, Outbound>,
+    pub(in crate::engine) reports: Reports,
+    pub(in crate::engine) clients: Clients,
+    /// When it was last asked for its gateways because of a suspicion.
+    pub(in crate::engine) looked: Option<Mono>,
+    /// Ids of its latest former lives, oldest first, bounded.
+    pub(in crate::engine) former: VecDeque<ServerId>,
+}
+
+/// When a server reports of itself.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Reports {
+    pub(in crate::engine) last: Option<Mono>,
+    /// The server's own time of its newest report.
+    pub(in crate::engine) made: Option<DateTime<Utc>>,
+    /// Whether it has told its configuration in this life.
+    pub(in crate::engine) configured: bool,
+}
+
+/// Client connections of a server.
+#[derive(Debug, Clone, Default)]
+pub(in crate::engine) struct Clients {
+    pub(in crate::engine) held: Option<u64>,
+    pub(in crate::engine) closed: u64,
+    /// Latest counts of closed connections with their second, bounded.
+    pub(in crate::engine) recent: VecDeque<(Mono, u32)>,
+}
+
+/// What one vantage hears of one server.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::engine) struct Path {
+    pub(in crate::engine) last: Option<u64>,
+    pub(in crate::engine) latency: Latency,
+    /// When an answer last arrived.
+    pub(in crate::engine) arrived: Mono,
+    /// How many late answers in a row arrived one by one, not in a burst.
+    pub(in crate::engine) late: u8,
+}
+
+impl Path {
+    /// Measures an answer. Whether it counts as fresh is judged by what the path usually takes.
+    ///
+    /// Late answers are believed to be the path's new pace only when several arrive one by one: after a cut, TCP delivers what it
+    /// held back in one burst, which says nothing about the path.
+    pub(in crate::engine) fn measure(
+        &mut self,
+        at: Mono,
+        latency: Duration,
+        allowed: Duration,
+        burst_within: Duration,
+    ) -> bool {
+        let burst = at.since(self.arrived) < burst_within;
+        self.arrived = at;
+        if latency <= allowed {
+            self.late = 0;
+            self.latency.sample(latency);
+            return true;
+        }
+        self.late = if burst { 0 } else { self.late.saturating_add(1) };
+        if self.late >= LATE_IN_A_ROW {
+            self.latency.sample(latency);
+        }
+        false
+    }
+}
+
+/// One server's own outbound link to a remote cluster.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Outbound {
+    pub(in crate::engine) held: Held<ServerLinkState>,
+    pub(in crate::engine) basis: Basis,
+    pub(in crate::engine) configured: bool,
+    /// It was up, or listed, in this life of the server.
+    pub(in crate::engine) seen: bool,
+    pub(in crate::engine) listed: Option<Listed>,
+    /// The server reported it as up while beats showed it cut.
+    pub(in crate::engine) denied: bool,
+    /// The remote server it ends at, from GATEWAYZ.
+    pub(in crate::engine) peer: Option<ServerId>,
+    pub(in crate::engine) traffic: Traffic,
+}
+
+/// What a server says of one of its links.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) struct Listed {
+    pub(in crate::engine) up: bool,
+    /// Since when it says so without a break.
+    pub(in crate::engine) since: Mono,
+    /// When it said so last.
+    pub(in crate::engine) at: Mono,
+    /// Connection id, when up.
+    pub(in crate::engine) connection: Option<u64>,
+}
+
+/// Traffic over one link, from the counters of successive STATSZ.
+#[derive(Debug, Clone, Copy, Default)]
+pub(in crate::engine) struct Traffic {
+    pub(in crate::engine) last: Option<(Mono, u64, u64, u64)>,
+    /// Messages and bytes per second.
+    pub(in crate::engine) rate: Option<(f64, f64)>,
+}
+
+impl Outbound {
+    pub(in crate::engine) fn new(now: Now) -> Self {
+        Self {
+            held: Held::new(ServerLinkState::Unknown, now),
+            basis: Basis::Reports,
+            configured: false,
+            seen: false,
+            listed: None,
+            denied: false,
+            peer: None,
+            traffic: Traffic::default(),
+        }
+    }
+}
+
+impl Server {
+    /// Whether it can be watched by beats.
+    pub(in crate::engine) fn answers_beats(&self) -> bool {
+        self.version.is_some_and(ServerVersion::answers_beats)
+    }
+
+    /// Whether it is there: its links count.
+    pub(in crate::engine) fn present(&self) -> bool {
+        matches!(self.held.state, ServerState::Live | ServerState::Leaving)
+    }
+
+    pub(in crate::engine) fn server_link(&self, to: &ClusterName) -> ServerLink {
+        ServerLink { server: self.key.clone(), to: to.clone() }
+    }
+}
