@@ -35,12 +35,13 @@ mod process;
 mod proxy;
 mod pump;
 mod ready;
+mod seat;
 mod server;
 mod supercluster;
 
 pub use binary::{FindServerError, Finder, MINIMUM_VERSION, PINNED_VERSION, ServerBinary, ServerVersion};
 pub use builder::{Builder, StartError};
-pub use config::{Credentials, ServerOptions};
+pub use config::{Credentials, GatewayTls, ServerOptions};
 pub use control::ControlError;
 pub use faults::{Fault, Faults, Path, Side, UnknownName};
 pub use ready::ReadyError;
