@@ -47,11 +47,11 @@ pub(crate) use {
     judge::{Moment, Outcome, Verdict, judge},
     said::Said,
     step::{BadCertificate, Change, Cut, Flap, Permissions, Step},
-    words::{Between, Sel, Version, Wan},
+    words::{Between, Sel, Version, Wan, dotted, version},
 };
 
 use std::fmt;
-use words::{dotted, number, span, version, wan};
+use words::{number, span, wan};
 
 /// The version of servers in the simulation, unless a story says otherwise.
 const USUAL: Version = (2, 12, 8);

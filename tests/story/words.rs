@@ -43,7 +43,8 @@ pub(super) fn span(word: &str) -> Result<u64, String> {
     Ok((seconds * 1000.0).round() as u64)
 }
 
-pub(super) fn version(word: &str) -> Result<Version, String> {
+/// A version, of three numbers.
+pub(crate) fn version(word: &str) -> Result<Version, String> {
     let parts: Vec<u16> = word.split('.').map(number).collect::<Result<_, _>>()?;
     let [major, minor, patch] = parts[..] else { return Err(format!("{word} is not a version")) };
     Ok((major, minor, patch))
@@ -80,7 +81,7 @@ pub(super) fn wan(words: &[&str]) -> Result<Wan, String> {
 }
 
 /// A version as people write it.
-pub(super) fn dotted((major, minor, patch): Version) -> String {
+pub(crate) fn dotted((major, minor, patch): Version) -> String {
     format!("{major}.{minor}.{patch}")
 }
 
