@@ -25,6 +25,10 @@ pub struct Policy {
     pub report_silence: Duration,
     /// How often a server is looked at again while a link of it is cut.
     pub look_again: Duration,
+    /// Whether gateway addresses may be looked at from this host.
+    pub probe: bool,
+    /// How often the gateways of a cluster are looked at while nothing is suspected.
+    pub probe_every: Duration,
 }
 
 impl Default for Policy {
@@ -40,6 +44,8 @@ impl Default for Policy {
             settle: Duration::from_millis(500),
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
+            probe: true,
+            probe_every: Duration::from_secs(3600),
         }
     }
 }

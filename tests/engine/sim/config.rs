@@ -6,8 +6,10 @@
 use super::Sim;
 use super::servers::{Health, Server};
 use crate::story::{BadCertificate, Change};
+use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::model::ids::ClusterName;
 use gatewatch::model::observation::ConfiguredRemote;
+use gatewatch::model::probe::{CertificateSeen, GatewayAddress, ProbeFound, Trust};
 
 /// Where gateways listen.
 const PORT: u16 = 7222;
@@ -152,6 +154,45 @@ impl Sim {
     fn address(&self, ix: usize, port: u16) -> String {
         let server = &self.servers[ix];
         format!("{}-{}.gateway:{port}", self.clusters[server.cluster].name, server.number)
+    }
+
+    /// What our own host, which sees every address, finds at one.
+    pub(super) fn found_at(&self, address: &GatewayAddress) -> ProbeFound {
+        let listens = |ix: &usize| self.address(*ix, PORT) == format!("{}:{PORT}", address.host);
+        match (0..self.servers.len()).find(listens) {
+            None => ProbeFound::Unresolved,
+            Some(ix) => match self.servers[ix].health {
+                Health::Dead => ProbeFound::Refused,
+                Health::Running | Health::Frozen if address.port != PORT => ProbeFound::Refused,
+                Health::Frozen => ProbeFound::Silent,
+                Health::Running => ProbeFound::Greeted { tls: self.story.tls.then(|| self.certificate(ix)) },
+            },
+        }
+    }
+
+    fn certificate(&self, ix: usize) -> CertificateSeen {
+        let server = &self.servers[ix];
+        let trusted = server.config.certificate != Some(BadCertificate::Untrusted);
+        CertificateSeen {
+            not_before: self.wall - TimeDelta::days(400),
+            not_after: self.ends(ix),
+            issuer: "authority".to_owned(),
+            subject: format!("{}-{}", self.clusters[server.cluster].name, server.number),
+            names_host: named(server),
+            trusted: if trusted { Trust::Trusted } else { Trust::Untrusted },
+        }
+    }
+
+    /// When its gateway certificate ends, as its VARZ says (servers >= 2.14).
+    pub(super) fn certificate_ends(&self, ix: usize) -> Option<DateTime<Utc>> {
+        let version = self.servers[ix].version;
+        (self.story.tls && (version.major, version.minor) >= (2, 14)).then(|| self.ends(ix))
+    }
+
+    fn ends(&self, ix: usize) -> DateTime<Utc> {
+        let expired = self.servers[ix].config.certificate == Some(BadCertificate::Expired);
+        let days = if expired { -1 } else { 300 };
+        self.wall - TimeDelta::milliseconds(i64::try_from(self.now).unwrap()) + TimeDelta::days(days)
     }
 
     /// Whether a server's configuration names a cluster.

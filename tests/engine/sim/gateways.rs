@@ -19,6 +19,8 @@ pub(super) struct Gateway {
     pub(super) since: u64,
     /// Until then what is sent waits behind a packet that is sent again.
     pub(super) clear_at: u64,
+    /// When something last arrived at its far end.
+    pub(super) arrived: u64,
     /// Packets of it vanish, or their loss is not yet made good.
     pub(super) stuck: bool,
     /// Since when its ends have not heard each other.
@@ -41,6 +43,7 @@ impl Sim {
             peer,
             since: self.now,
             clear_at: 0,
+            arrived: self.now,
             stuck: false,
             silent: None,
             held: Vec::new(),

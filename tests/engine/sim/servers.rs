@@ -9,9 +9,10 @@ use gatewatch::model::ask::Survey;
 use gatewatch::model::ids::ServerId;
 use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
-    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity, ServerVersion,
-    StatsReport,
+    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity,
+    ServerVersion, StatsReport,
 };
+use std::time::Duration;
 
 /// STATSZ is sent this often in the end. Milliseconds.
 const STATS_EVERY: u64 = 10_000;
@@ -238,12 +239,14 @@ impl Sim {
             Survey::Gateways => Fact::Gateways(GatewaysReport {
                 server,
                 outbound: self.outbounds(ix).map(|(to, gateway)| self.row(ix, to, gateway)).collect(),
-                inbound: Vec::new(),
+                inbound: self.inbound(ix),
                 made,
             }),
             Survey::Config => Fact::Config(ConfigReport {
                 remotes: self.listed_remotes(ix),
                 rejects_unknown: self.servers[ix].config.rejects_unknown,
+                gateway_tls: self.story.tls,
+                certificate_ends: self.certificate_ends(ix),
                 made,
                 ..ConfigReport::new(server)
             }),
@@ -287,5 +290,21 @@ impl Sim {
             rtt: None,
             accounts: None,
         }
+    }
+
+    /// Connections that servers of other clusters have to this one.
+    fn inbound(&self, ix: usize) -> Vec<GatewayConnection> {
+        let home = self.servers[ix].cluster;
+        let others = self.servers.iter().filter_map(|server| {
+            let gateway = server.out[home].as_ref().filter(|gateway| gateway.peer == ix)?;
+            Some(GatewayConnection {
+                cluster: self.clusters[server.cluster].name.clone(),
+                peer: server.id.clone(),
+                configured: false,
+                idle: Some(Duration::from_millis(self.now - gateway.arrived)),
+                ..self.row(ix, home, gateway)
+            })
+        });
+        others.collect()
     }
 }

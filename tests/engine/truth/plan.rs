@@ -1,7 +1,7 @@
 //! Random stories with known truth: which faults there are, when, and what ought to be told of each.
 
 use crate::sim::Rng;
-use crate::story::{Between, ClusterSpec, Cut, Sel, Step, Story, Wan};
+use crate::story::{Between, Chaos, ClusterSpec, Cut, Sel, Step, Story, Wan};
 use gatewatch::model::ids::{Link, ServerKey};
 use gatewatch::model::incident::{IncidentKind, Subject};
 
@@ -114,6 +114,15 @@ impl Maker {
             let (ms, jitter) = (self.rng.within(20, 250), self.rng.within(2, 40));
             self.story.wan.push(Wan { ends: (a, b), ms, jitter });
         }
+        if self.rng.chance(60) {
+            self.story.chaos = self.chaos();
+        }
+    }
+
+    fn chaos(&mut self) -> Chaos {
+        let rng = &mut self.rng;
+        let [lost, late, twice, overtaken] = [5, 5, 10, 10].map(|most| rng.within(0, most));
+        Chaos { lost, late, twice, overtaken, bursts: rng.within(0, 2) }
     }
 
     fn duration(&mut self) -> u64 {
