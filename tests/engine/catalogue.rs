@@ -76,7 +76,7 @@ fn cause(outcome: &crate::story::Outcome) -> String {
 
 fn with_seed(story: &Story, seed: u64) -> Story {
     let chaos = if seed % 2 == 0 {
-        Chaos { lost: 3, late: 3, twice: 5, overtaken: 5, bursts: 1 }
+        Chaos { lost: 3, late: 3, twice: 5, overtaken: 5, bursts: 6 }
     } else {
         Chaos::default()
     };

@@ -3,7 +3,7 @@
 use super::words::number;
 use std::fmt;
 
-/// Chances per thousand messages, and bursts per minute.
+/// Chances per thousand messages, and bursts per hour.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Chaos {
     /// Lost.
@@ -14,7 +14,7 @@ pub(crate) struct Chaos {
     pub(crate) twice: u64,
     /// Overtaken by what was sent after it.
     pub(crate) overtaken: u64,
-    /// So often in a minute everything of one listener, one server or one path is lost for a moment.
+    /// So often in an hour everything of one listener, one server or one path is lost for a moment.
     pub(crate) bursts: u64,
 }
 

@@ -9,6 +9,7 @@ use gatewatch::model::observation::Fact;
 const CALM: u64 = 8_000;
 /// At most one burst of a kind in so long. Milliseconds.
 const SLOT: u64 = 10_000;
+const SLOTS_PER_HOUR: u64 = 3_600_000 / SLOT;
 /// A burst is shorter than what an incident needs to last. Milliseconds.
 const SHORTEST: u64 = 200;
 const LONGEST: u64 = 1_200;
@@ -66,7 +67,7 @@ impl Sim {
     /// Whether one thing is in a burst now.
     fn bursts(&self, what: u64, who: u64) -> bool {
         let mut rng = self.dice(what, who, self.now / SLOT);
-        if rng.number() % 6_000 >= self.story.chaos.bursts * 1_000 {
+        if rng.number() % SLOTS_PER_HOUR >= self.story.chaos.bursts {
             return false;
         }
         let from = rng.within(0, SLOT - LONGEST);

@@ -122,7 +122,7 @@ impl Maker {
     fn chaos(&mut self) -> Chaos {
         let rng = &mut self.rng;
         let [lost, late, twice, overtaken] = [5, 5, 10, 10].map(|most| rng.within(0, most));
-        Chaos { lost, late, twice, overtaken, bursts: rng.within(0, 2) }
+        Chaos { lost, late, twice, overtaken, bursts: rng.within(0, 20) }
     }
 
     fn duration(&mut self) -> u64 {
