@@ -9,7 +9,7 @@ use super::guard::Workspace;
 use super::ports::{Ports, loopback, password};
 use super::proxy::{Context, Proxy};
 use super::seat::{Estate, Plan, Seat};
-use super::server::LabServer;
+use super::server::{LabServer, Proxies};
 use super::supercluster::Supercluster;
 use crate::clock::Clock;
 use crate::model::ids::{ClusterName, ServerKey, ServerName};
@@ -243,9 +243,8 @@ impl Builder {
             let clients = seat
                 .client_proxy
                 .map(|address| Proxy::new(address, before(seat, seat.ports.client, Some(any_client()))));
-            let proxies = [Some(gateway), clients].into_iter().flatten().collect();
             let dir = estate.workspace.path().join(format!("server-{}", index + 1));
-            LabServer::new(Arc::clone(seat), dir, proxies, Arc::clone(estate))
+            LabServer::new(Arc::clone(seat), dir, Proxies { gateway, clients }, Arc::clone(estate))
         });
         servers.collect()
     }

@@ -203,7 +203,9 @@ impl Faults {
         self.set_all(both_ways(Side::server(cluster, server), &Side::cluster(remote)), fault)
     }
 
-    /// What clients dial in one cluster, over the client proxies. The lab's own clients go past these.
+    /// What clients dial in one cluster, over the client proxies. The lab's own clients go past these. On Linux also new
+    /// connections of processes that are no servers to gateway ports: a cluster that a watcher cannot reach is not open
+    /// to its probes either.
     ///
     /// # Errors
     /// [`UnknownName`] when the cluster is not in this lab, or the lab has no client proxies.

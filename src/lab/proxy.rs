@@ -5,7 +5,7 @@
 //! connections it already carries do not end with the listening: they end when one of their two sides does.
 
 use super::dialler::{HANDSHAKE_LIMIT, Handshake, Roster, read_handshake};
-use super::faults::{Fault, FaultSource, FaultView};
+use super::faults::{Fault, FaultSource, FaultView, any_client};
 use super::pump::{End, pump};
 use crate::clock::Clock;
 use crate::model::ids::ServerKey;
@@ -23,6 +23,9 @@ use tokio::task::{AbortHandle, JoinSet};
 /// Pause after a failed accept (no file descriptors left), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
+/// Whether whoever owns no socket on the roster is surely no server: then it is a client, also on a gateway port.
+const OWNERS_ARE_KNOWN: bool = cfg!(target_os = "linux");
+
 /// What a proxy must know to judge and carry a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
@@ -35,6 +38,12 @@ pub(super) struct Context {
     pub(super) faults: FaultSource,
     pub(super) roster: Roster,
     pub(super) clock: Clock,
+}
+
+impl Context {
+    fn view(&self, from: &ServerKey) -> FaultView {
+        self.faults.view(from.clone(), self.target.clone())
+    }
 }
 
 /// A running proxy; its task and its connections end when it is dropped.
@@ -113,6 +122,9 @@ async fn serve(dialler: TcpStream, peer: SocketAddr, context: Arc<Context>) {
     };
     let ended = match owner {
         Some(from) => serve_known(dialler, &from, &context).await,
+        None if OWNERS_ARE_KNOWN && context.view(&any_client()).current() != Fault::Pass => {
+            serve_known(dialler, &any_client(), &context).await
+        }
         None => serve_unknown(dialler, &context).await,
     };
     if let Err(error) = ended {
@@ -122,7 +134,7 @@ async fn serve(dialler: TcpStream, peer: SocketAddr, context: Arc<Context>) {
 
 /// The dialler is known before a byte was said: nothing reaches the target before the fault allows it.
 async fn serve_known(dialler: TcpStream, from: &ServerKey, context: &Context) -> io::Result<()> {
-    let mut view = context.faults.view(from.clone(), context.target.clone());
+    let mut view = context.view(from);
     if !admitted(&mut view).await {
         return dialler.set_zero_linger();
     }
@@ -158,7 +170,7 @@ async fn serve_unknown(mut dialler: TcpStream, context: &Context) -> io::Result<
         Some(from) => from,
         None => return plain(dialler, target, &said).await,
     };
-    let mut view = context.faults.view(from, context.target.clone());
+    let mut view = context.view(&from);
     match view.current() {
         Fault::Reset | Fault::Refuse => reset(&dialler, &target),
         Fault::Pass | Fault::Blackhole | Fault::Delay { .. } | Fault::Lossy { .. } | Fault::Slow { .. } => {

@@ -14,6 +14,7 @@ use async_nats::ConnectOptions;
 use rustix::process::Signal;
 use serde::Deserialize;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -33,10 +34,23 @@ const GREETING_LIMIT: u64 = 64 * 1024;
 pub struct LabServer {
     seat: Arc<Seat>,
     dir: PathBuf,
-    /// In front of its gateway port, and of its client port if the lab has such.
-    proxies: Vec<Proxy>,
+    proxies: Proxies,
     estate: Arc<Estate>,
     state: Mutex<State>,
+}
+
+/// What stands before the ports of a server.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    pub(super) gateway: Proxy,
+    /// If the lab has such.
+    pub(super) clients: Option<Proxy>,
+}
+
+impl Proxies {
+    fn all(&self) -> impl Iterator<Item = &Proxy> {
+        iter::once(&self.gateway).chain(&self.clients)
+    }
 }
 
 #[derive(Debug)]
@@ -62,7 +76,7 @@ pub(super) struct UnaskedEnd {
 }
 
 impl LabServer {
-    pub(super) fn new(seat: Arc<Seat>, dir: PathBuf, proxies: Vec<Proxy>, estate: Arc<Estate>) -> Self {
+    pub(super) fn new(seat: Arc<Seat>, dir: PathBuf, proxies: Proxies, estate: Arc<Estate>) -> Self {
         Self { seat, dir, proxies, estate, state: Mutex::new(State { life: None, end: None }) }
     }
 
@@ -189,18 +203,39 @@ impl LabServer {
         let entry = self.estate.roster.enter(process.pid(), self.key());
         let mut life = Life { process, id: ServerId::from(""), asked_to_end: false, _entry: entry };
         life.id = self.greeting(&mut life.process).await?;
-        for proxy in &self.proxies {
-            proxy.open().await.map_err(|source| ControlError::Proxy {
-                server: self.key().clone(),
-                address: proxy.address(),
-                source,
-            })?;
+        for proxy in self.proxies.all() {
+            self.open(proxy).await?;
         }
         tracing::debug!(server = %self.key(), id = %life.id, pid = life.process.pid(), "server started");
         let mut state = self.observed();
         state.end = None;
         state.life = Some(life);
         Ok(())
+    }
+
+    /// Has the system refuse all who dial its gateway port, as a firewall that rejects would. Connections that exist live on.
+    /// Lasts until [`LabServer::open_gateway_port`] or the next start.
+    pub fn close_gateway_port(&self) {
+        self.proxies.gateway.close();
+    }
+
+    /// Ends what [`LabServer::close_gateway_port`] began.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`], and [`ControlError::Proxy`] when the address was taken meanwhile.
+    pub async fn open_gateway_port(&self) -> Result<(), ControlError> {
+        if self.pid().is_none() {
+            return Err(ControlError::NotRunning { server: self.key().clone() });
+        }
+        self.open(&self.proxies.gateway).await
+    }
+
+    async fn open(&self, proxy: &Proxy) -> Result<(), ControlError> {
+        proxy.open().await.map_err(|source| ControlError::Proxy {
+            server: self.key().clone(),
+            address: proxy.address(),
+            source,
+        })
     }
 
     /// Kills it as a crash would (SIGKILL) and waits until it is gone.
@@ -288,6 +323,17 @@ impl LabServer {
         self.start().await
     }
 
+    /// Writes its configuration anew and has the running server read it (SIGHUP). It takes over accounts and the content of
+    /// its TLS files so; what cannot change (remotes, ports, logins of gateways) makes it refuse the whole, with an error
+    /// in its log.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub fn reload(&self) -> Result<(), ControlError> {
+        self.write_config().map_err(|source| self.not_spawned(source))?;
+        self.signal(Signal::HUP, Asks::Nothing)
+    }
+
     /// Waits up to `limit` until it does not run.
     ///
     /// # Errors
@@ -329,7 +375,7 @@ impl LabServer {
         let ended = state.life.as_mut().map(|life| life.process.ended());
         match ended {
             Some(Ok(Some(status))) => {
-                self.proxies.iter().for_each(Proxy::close);
+                self.proxies.all().for_each(Proxy::close);
                 if let Some(life) = state.life.take()
                     && !life.asked_to_end
                 {
@@ -361,7 +407,11 @@ impl LabServer {
         let program = self.binary().path;
         self.write_config()
             .and_then(|config| Process::spawn(&self.estate.workspace, &program, &config, &self.log_path()))
-            .map_err(|source| ControlError::Spawn { server: self.key().clone(), program, source })
+            .map_err(|source| self.not_spawned(source))
+    }
+
+    fn not_spawned(&self, source: io::Error) -> ControlError {
+        ControlError::Spawn { server: self.key().clone(), program: self.binary().path, source }
     }
 
     fn write_config(&self) -> io::Result<PathBuf> {

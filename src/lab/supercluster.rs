@@ -25,6 +25,20 @@ pub struct ConnectError {
     pub source: async_nats::ConnectError,
 }
 
+/// Why a rolling restart did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RollError {
+    /// There is no such cluster.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// A server did not stop or not start.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The supercluster was not complete in time after a server came back.
+    #[error(transparent)]
+    Ready(#[from] ReadyError),
+}
+
 /// Real servers on loopback, connected through fault proxies. Dropping it stops and removes everything.
 ///
 /// The proxies run as tasks of the runtime on which it was started.
@@ -53,7 +67,31 @@ impl Supercluster {
     /// # Errors
     /// [`ReadyError`] when `limit` has passed (it names what is missing) or when a server ended (with its log).
     pub async fn ready(&self, limit: Duration) -> Result<(), ReadyError> {
-        ready::await_mesh(self, limit).await
+        self.ready_without(&[], limit).await
+    }
+
+    /// As [`Supercluster::ready`], but for these pairs of clusters, which are not linked by design (hub and spoke) or by a
+    /// fault that lasts: nothing is waited for between them.
+    ///
+    /// # Errors
+    /// Those of [`Supercluster::ready`].
+    pub async fn ready_without(&self, pairs: &[(&str, &str)], limit: Duration) -> Result<(), ReadyError> {
+        let both_ways =
+            pairs.iter().flat_map(|(a, b)| [((*a).into(), (*b).into()), ((*b).into(), (*a).into())]);
+        ready::await_mesh(self, &both_ways.collect(), limit).await
+    }
+
+    /// Restarts the servers of a cluster one after the other, with their present options (another program, for instance),
+    /// and waits after each until the supercluster is complete, up to `limit` each time.
+    ///
+    /// # Errors
+    /// [`RollError`]; later servers are then left alone.
+    pub async fn roll(&self, cluster: &str, limit: Duration) -> Result<(), RollError> {
+        for server in self.cluster(cluster)?.servers() {
+            server.restart().await?;
+            self.ready(limit).await?;
+        }
+        Ok(())
     }
 
     /// The faults between the clusters.

@@ -81,6 +81,7 @@ fn told(at: Duration, body: &Value) -> Option<Said> {
     Some(Said {
         at: u64::try_from(at.as_millis()).ok()?,
         incident: text(&body["incident"]),
+        revision: body["revision"].as_u64()?,
         stage: text(&body["stage"]),
         kind: text(&body["kind"]),
         severity: text(&body["severity"]),
@@ -93,6 +94,7 @@ fn told(at: Duration, body: &Value) -> Option<Said> {
         servers: list(&scope["servers"], server),
         cut: list(&scope["server_links"], |cut| format!("{}>{}", server(&cut["server"]), text(&cut["to"]))),
         departure: body["departure"].as_str().map(str::to_owned),
+        listed: body["server_view"]["still_listed"].as_array().map_or(0, Vec::len),
         cause: text(&body["cause"]["kind"]),
         links,
     })

@@ -2,7 +2,8 @@
 //! gatewatch beside it, heard by plain subscribers, and judged by its own expectations.
 //!
 //! What is here: reading the entries (`entries`), the supercluster of a story (`ground`) and what its servers are configured with
-//! (`alter`, `pki`), gatewatch (`watcher`), the subscribers (`ears`), playing steps (`play`), one playing from beginning to end
+//! (`alter`, `pki`), gatewatch (`watcher`) and what it
+//! keeps (`kept`), the subscribers (`ears`), playing steps (`play`), one playing from beginning to end
 //! (`trial`), and the sums (`matrix`).
 
 #![allow(dead_code, reason = "each user of the catalogue has its own part of it")]
@@ -15,6 +16,7 @@ pub(crate) mod alter;
 pub(crate) mod ears;
 pub(crate) mod entries;
 pub(crate) mod ground;
+pub(crate) mod kept;
 pub(crate) mod matrix;
 pub(crate) mod pki;
 pub(crate) mod play;

@@ -1,10 +1,9 @@
 //! Plays the steps of a story.
 
 use super::Trouble;
-use super::ground::{APP, Ground, WHOLE_WITHIN, binary};
+use super::ground::{Ground, WHOLE_WITHIN, binary};
 use crate::story::{Change, Cut, Moment, Permissions, Sel, Step, Story, Version};
-use async_nats::jetstream;
-use futures::future::{join_all, try_join_all};
+use futures::future::try_join_all;
 use gatewatch::lab::{Fault, LabServer, Path, Side};
 use gatewatch::model::time::Mono;
 use std::time::Duration;
@@ -206,20 +205,6 @@ impl Ground {
         if matches!(step, Step::VantageReset(_)) {
             sleep(RESET_FOR).await;
             paths.iter().for_each(|path| self.lab.faults().clear(path));
-        }
-        Ok(())
-    }
-
-    /// Removes all that gatewatch remembers.
-    async fn forget(&self) -> Result<(), Trouble> {
-        let home = self.lab.clusters().first().cloned().ok_or("no cluster")?;
-        let options =
-            async_nats::ConnectOptions::with_user_and_password(APP.user.into(), APP.password.into());
-        let client = options.connect(self.lab.cluster(home.as_str())?.client_urls()).await?;
-        let jetstream = jetstream::new(client);
-        let kept = ["KV_GATEWATCH", "GATEWATCH_ALERTS", "GATEWATCH_EVENTS"];
-        for deleted in join_all(kept.map(|stream| jetstream.delete_stream(stream))).await {
-            deleted?;
         }
         Ok(())
     }

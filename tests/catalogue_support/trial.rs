@@ -31,6 +31,11 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
+    /// What the last story was played on, unless it was spoilt.
+    pub(crate) fn ground(&self) -> Option<&Ground> {
+        self.ground.as_ref()
+    }
+
     /// Plays an entry once.
     pub(crate) async fn play(&mut self, entry: &Entry, version: Option<Version>) -> Result<Trial, Trouble> {
         let shape = Shape::of(entry, version);

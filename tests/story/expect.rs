@@ -1,6 +1,6 @@
 //! What must, may and must never be told of a story.
 
-use super::words::span;
+use super::words::{number, span};
 use std::fmt;
 
 /// Every kind of incident that gatewatch knows; a misspelt one would never be told.
@@ -52,7 +52,7 @@ const CAUSES: [&str; 21] = [
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Expect {
     /// This is told.
-    Must(Must),
+    Must(Box<Must>),
     /// This may be told besides, for instance while the fault begins or heals.
     May(Allowed),
     /// This is never told, whatever else may be.
@@ -77,6 +77,8 @@ pub(crate) struct Must {
     /// Server links that are cut, `cluster/number>to`, sorted.
     pub(crate) cut: Option<Vec<String>>,
     pub(crate) departure: Option<String>,
+    /// How many of the cut server links their servers still list.
+    pub(crate) listed: Option<usize>,
     /// Any of these is right; empty when the cause is not judged.
     pub(crate) cause: Vec<String>,
     /// Milliseconds.
@@ -122,7 +124,9 @@ impl Expect {
     /// `None` when the line is no expectation. `after` is the place of the step before it.
     pub(super) fn parse(words: &[&str], after: Option<usize>) -> Result<Option<Self>, String> {
         Ok(Some(match words {
-            ["must", kind, severity, rest @ ..] => Self::Must(Must::parse(kind, severity, rest, after)?),
+            ["must", kind, severity, rest @ ..] => {
+                Self::Must(Box::new(Must::parse(kind, severity, rest, after)?))
+            }
             ["must", ..] => return Err("must <kind> <severity> <about>".to_owned()),
             ["may", rest @ ..] => Self::May(Allowed::parse(rest)?),
             ["never", rest @ ..] => Self::Never(Allowed::parse(rest)?),
@@ -145,6 +149,7 @@ impl Must {
             servers: None,
             cut: None,
             departure: None,
+            listed: None,
             cause: Vec::new(),
             within: WITHIN,
             same: false,
@@ -192,6 +197,7 @@ impl Must {
                 let one = |cause: &str| known(cause, "cause", |word| CAUSES.contains(&word));
                 self.cause = value.split('|').map(one).collect::<Result<_, _>>()?;
             }
+            "listed" => self.listed = Some(number(value)?),
             "within" => self.within = span(value)?,
             other => return Err(format!("{other} is nothing that an incident has")),
         }
@@ -287,6 +293,7 @@ impl fmt::Display for Must {
             list.iter().try_for_each(|list| write!(f, " {key} {}", list.join(",")))?;
         }
         self.departure.iter().try_for_each(|departure| write!(f, " departure {departure}"))?;
+        self.listed.iter().try_for_each(|count| write!(f, " listed {count}"))?;
         if !self.cause.is_empty() {
             write!(f, " cause {}", self.cause.join("|"))?;
         }

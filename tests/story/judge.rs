@@ -35,12 +35,15 @@ pub(crate) struct Verdict {
     pub(crate) stray: Vec<Said>,
     /// Incidents that were not resolved.
     pub(crate) open: Vec<Said>,
+    /// Alerts before which one of the same incident is missing.
+    pub(crate) torn: Vec<Said>,
 }
 
 impl Verdict {
     /// Nothing is wrong but, perhaps, a cause.
     pub(crate) fn is_true(&self) -> bool {
-        self.outcomes.iter().all(|outcome| outcome.right) && self.stray.is_empty() && self.open.is_empty()
+        let wrong = [&self.stray, &self.open, &self.torn];
+        self.outcomes.iter().all(|outcome| outcome.right) && wrong.iter().all(|said| said.is_empty())
     }
 
     /// What is wrong, a line each.
@@ -52,7 +55,8 @@ impl Verdict {
             });
         let stray = self.stray.iter().map(|said| format!("told without cause: {said}"));
         let open = self.open.iter().map(|said| format!("not resolved: {said}"));
-        wrong.chain(stray).chain(open).collect()
+        let torn = self.torn.iter().map(|said| format!("one before it was not heard: {said}"));
+        wrong.chain(stray).chain(open).chain(torn).collect()
     }
 }
 
@@ -64,7 +68,7 @@ pub(crate) fn judge(story: &Story, moments: &[Moment], said: &[Said]) -> Verdict
     stray.extend(court.repeated());
     let mut seen = BTreeSet::new();
     stray.retain(|said| seen.insert(said.incident.clone()));
-    Verdict { outcomes, stray, open: court.open() }
+    Verdict { outcomes, stray, open: court.open(), torn: court.torn() }
 }
 
 struct Court<'a> {
@@ -152,6 +156,18 @@ impl<'a> Court<'a> {
         let last: BTreeMap<&str, &Said> =
             self.said.iter().map(|said| (said.incident.as_str(), said)).collect();
         last.into_values().filter(|said| said.stage != "resolved" && !self.may_stay(said)).cloned().collect()
+    }
+
+    fn torn(&self) -> Vec<Said> {
+        let mut revisions: BTreeMap<&str, u64> = BTreeMap::new();
+        let mut torn = Vec::new();
+        for said in self.said {
+            let before = revisions.insert(&said.incident, said.revision).unwrap_or(0);
+            if said.revision != before + 1 {
+                torn.push(said.clone());
+            }
+        }
+        torn
     }
 
     fn may_stay(&self, said: &Said) -> bool {

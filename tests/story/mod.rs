@@ -34,6 +34,8 @@
 mod chaos;
 mod expect;
 mod judge;
+#[cfg(test)]
+mod judge_tests;
 mod said;
 mod step;
 #[cfg(test)]
@@ -165,7 +167,7 @@ impl Story {
     /// What must be told.
     pub(crate) fn musts(&self) -> impl Iterator<Item = &Must> {
         self.expect.iter().filter_map(|expect| match expect {
-            Expect::Must(must) => Some(must),
+            Expect::Must(must) => Some(&**must),
             Expect::May(_) | Expect::Never(_) | Expect::Quiet => None,
         })
     }

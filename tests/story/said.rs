@@ -10,6 +10,8 @@ pub(crate) struct Said {
     pub(crate) at: u64,
     /// The incident's id.
     pub(crate) incident: String,
+    /// Counts what was told of this incident, from 1.
+    pub(crate) revision: u64,
     /// `opened`, `updated` or `resolved`.
     pub(crate) stage: String,
     pub(crate) kind: String,
@@ -21,6 +23,8 @@ pub(crate) struct Said {
     pub(crate) servers: Vec<String>,
     pub(crate) cut: Vec<String>,
     pub(crate) departure: Option<String>,
+    /// How many of the cut server links their servers still list.
+    pub(crate) listed: usize,
     pub(crate) cause: String,
 }
 
@@ -34,6 +38,7 @@ impl Must {
             && self.severity == said.severity
             && self.way.as_ref().is_none_or(|way| Some(way) == said.way.as_ref())
             && self.departure.as_ref().is_none_or(|departure| Some(departure) == said.departure.as_ref())
+            && self.listed.is_none_or(|listed| listed == said.listed)
             && same(&self.links, &said.links)
             && same(&self.servers, &said.servers)
             && same(&self.cut, &said.cut)

@@ -26,7 +26,7 @@ may *
 may config_drift stays
 never * pair east north
 1s refuse east west
-must gateway_down critical pair east west both links west>east,east>west
+must gateway_down critical pair east west both links west>east,east>west listed 6
 2s drop-dials east -> west
 must gateway_down critical pair east west one-way east>west same stays
 3s refuse-dials east west
@@ -156,6 +156,7 @@ fn said(about: About) -> Said {
     Said {
         at: 4_000,
         incident: "1".to_owned(),
+        revision: 1,
         stage: "opened".to_owned(),
         kind: "gateway_down".to_owned(),
         severity: "critical".to_owned(),
@@ -165,6 +166,7 @@ fn said(about: About) -> Said {
         servers: Vec::new(),
         cut: Vec::new(),
         departure: None,
+        listed: 6,
         cause: "silent".to_owned(),
     }
 }
@@ -186,6 +188,8 @@ fn what_was_said_fits_only_the_expectation_that_means_it() {
     assert_eq!(fits("must gateway_down critical pair east west one-way east>west"), (true, false, true));
     assert_eq!(fits("must gateway_down warning pair east west"), (true, false, true));
     assert_eq!(fits("must gateway_down critical pair east west servers west/1"), (true, false, true));
+    assert_eq!(fits("must gateway_down critical pair east west listed 6"), (true, true, true));
+    assert_eq!(fits("must gateway_down critical pair east west listed 5"), (true, false, true));
     assert_eq!(fits("must gateway_down critical pair east north"), (false, false, true));
     assert_eq!(fits("must gateway_degraded critical pair east west"), (false, false, true));
 }
@@ -202,4 +206,28 @@ fn what_is_allowed_covers_its_kinds_about_its_thing() {
     assert!(covers("may gateway_degraded|gateway_down pair west east"));
     assert!(!covers("may gateway_degraded pair east west"));
     assert!(!covers("may gateway_down pair east north"));
+}
+
+#[test]
+fn every_entry_of_the_catalogue_reads_back_and_speaks_of_clusters_that_it_has() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/catalogue");
+    let files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert!(files.len() >= 45, "only {} entries", files.len());
+    for path in files {
+        let text = std::fs::read_to_string(&path).unwrap();
+        let story = Story::parse(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let written = story.to_string();
+        assert_eq!(Story::parse(&written).unwrap().to_string(), written, "{}", path.display());
+        assert!(!story.about.is_empty(), "{} says nothing about itself", path.display());
+        let known = |name: &str| story.clusters.iter().any(|cluster| cluster.name == name);
+        for must in story.musts() {
+            let spoken_of = match &must.about {
+                About::Cluster(name) | About::Server(name, _) => vec![name],
+                // The other may be a misspelt one.
+                About::Pair(a, b) => [a, b].into_iter().filter(|name| known(name)).take(1).collect(),
+            };
+            assert!(!spoken_of.is_empty(), "{}: {must}", path.display());
+            assert!(spoken_of.into_iter().all(|name| known(name)), "{}: {must}", path.display());
+        }
+    }
 }
