@@ -11,14 +11,17 @@
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! correlate  which root causes explain all that?   -> findings
+//! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
 //!
-//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`.
+//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`, a new
+//! standing condition into `checks`.
 
 mod asks;
 mod book;
 mod cause;
+mod checks;
 mod clusters;
 mod correlate;
 mod latency;
@@ -32,7 +35,7 @@ mod turn;
 mod vantages;
 mod world;
 
-pub use policy::Policy;
+pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
