@@ -10,6 +10,7 @@
 //! links      who cannot send where?                (server links, then the links made of them)
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
+//! probes     what our own host finds at gateway addresses
 //! correlate  which root causes explain all that?   -> findings
 //! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
@@ -28,6 +29,7 @@ mod latency;
 mod links;
 mod observe;
 mod policy;
+mod probes;
 mod rounds;
 mod servers;
 mod snapshot;
@@ -40,6 +42,7 @@ pub use policy::{Checks, Policy};
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
+use crate::model::probe::{ProbeReport, ProbeRequest};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::model::transition::Transition;
@@ -56,6 +59,8 @@ pub enum Input {
     Asked(Round),
     /// One of our own connections changed.
     Vantage(VantageChange),
+    /// What our own host found at a gateway address.
+    Probed(ProbeReport),
     /// This process did not run for a while.
     Stalled(Stall),
     /// What a former life of this process left; given once, before anything else.
@@ -75,6 +80,8 @@ pub enum Output {
     Ask(SurveyRequest),
     /// Ask these servers for beats from now on.
     Beat(BeatPlan),
+    /// Look at these gateway addresses from this host; only with [`Policy::probe`].
+    Probe(ProbeRequest),
 }
 
 /// When the engine wants a [`Input::Tick`] at the latest, and why. Earlier and extra ticks do no harm.
@@ -146,6 +153,7 @@ impl Engine {
                 turn.vantage_changed(&change);
                 true
             }
+            Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
                 true

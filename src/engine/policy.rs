@@ -29,6 +29,30 @@ pub struct Policy {
     pub look_again: Duration,
     /// What the standing checks judge by.
     pub checks: Checks,
+    /// Whether gateway addresses may be looked at from this host.
+    pub probe: bool,
+    /// How often the gateways of a cluster are looked at while nothing is suspected.
+    pub probe_every: Duration,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            beat_period: Duration::from_millis(250),
+            confirm_beats: 2,
+            latency_slack: Duration::from_millis(150),
+            latency_ceiling: Duration::from_secs(5),
+            alert_after: Duration::from_secs(3),
+            clear_after: Duration::from_secs(5),
+            join_grace: Duration::from_secs(10),
+            settle: Duration::from_millis(500),
+            report_silence: Duration::from_millis(2500),
+            look_again: Duration::from_secs(5),
+            checks: Checks::default(),
+            probe: true,
+            probe_every: Duration::from_secs(3600),
+        }
+    }
 }
 
 /// The numbers of the checks that look for standing conditions, and of what counts as flapping.
@@ -66,24 +90,6 @@ impl Default for Checks {
             certificate_warn: Duration::from_secs(7 * 24 * 60 * 60),
             clock_skew: Duration::from_secs(2),
             flap_half_life: Duration::from_secs(5 * 60),
-        }
-    }
-}
-
-impl Default for Policy {
-    fn default() -> Self {
-        Self {
-            beat_period: Duration::from_millis(250),
-            confirm_beats: 2,
-            latency_slack: Duration::from_millis(150),
-            latency_ceiling: Duration::from_secs(5),
-            alert_after: Duration::from_secs(3),
-            clear_after: Duration::from_secs(5),
-            join_grace: Duration::from_secs(10),
-            settle: Duration::from_millis(500),
-            report_silence: Duration::from_millis(2500),
-            look_again: Duration::from_secs(5),
-            checks: Checks::default(),
         }
     }
 }

@@ -5,9 +5,10 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
 };
 
+use super::probes::Probes;
 use super::rounds::{Heard, Rounds};
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
@@ -102,6 +103,7 @@ impl World {
             links: BTreeMap::new(),
             refused: None,
             looked: None,
+            probes: Probes::default(),
         });
         for server in &mut self.servers {
             server.paths.push(Path::default());
@@ -153,6 +155,8 @@ impl World {
             paths: vec![Path::default(); self.clusters.len()],
             links: BTreeMap::new(),
             reports: Reports::default(),
+            config: None,
+            gateways: None,
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -173,6 +177,8 @@ impl World {
         server.joined = now.mono;
         server.heard = Heard::default();
         server.reports = Reports::default();
+        server.config = None;
+        server.gateways = None;
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;
