@@ -4,6 +4,11 @@ use crate::engine::correlate::Finding;
 use crate::model::ids::{ClusterName, ServerKey, ServerLink};
 use crate::model::incident::{Incident, IncidentKind, Scope, Subject};
 
+/// Whether incidents of this kind lie beside all others: what they tell of is no part of an outage, and no outage a part of it.
+pub(super) const fn stands_apart(kind: IncidentKind) -> bool {
+    kind.is_standing() || matches!(kind, IncidentKind::GatewayFlapping | IncidentKind::GatewayUnwanted)
+}
+
 /// Whether a finding is about what an open incident is about.
 pub(super) fn same_subject(incident: &Incident, finding: &Finding) -> bool {
     incident.subject == finding.subject

@@ -8,7 +8,7 @@ use super::cause;
 use super::world::{ClusterIx, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
-use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
+use crate::model::incident::{Flaps, IncidentKind, Scope, ServerView, Severity, Subject};
 use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::Now;
 use draft::Draft;
@@ -30,6 +30,8 @@ pub(super) struct Finding {
     /// Messages and bytes per second that crossed the cut server links before.
     pub(super) rate: Option<(f64, f64)>,
     pub(super) evidence: Vec<Evidence>,
+    /// How often it flapped; set for that kind only.
+    pub(super) flaps: Option<Flaps>,
 }
 
 /// A server link by place: the sending server, the receiving cluster.
