@@ -156,6 +156,7 @@ impl Engine {
             Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
+                self.book.stalled(&stall);
                 true
             }
             Input::Restored(memory) => {

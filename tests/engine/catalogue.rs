@@ -103,6 +103,8 @@ fn said_of(at: u64, event: &IncidentEvent) -> Said {
     Said {
         at,
         incident: incident.id.as_str().to_owned(),
+        revision: u64::from(incident.revision),
+        listed: incident.server_view.still_listed.len(),
         stage: event.stage.token().to_owned(),
         kind: incident.kind.to_string(),
         severity: incident.severity.to_string(),

@@ -87,6 +87,16 @@ impl Entry {
         entry
     }
 
+    /// Nothing was seen for so long: no change and no good state has lasted through it.
+    pub(super) fn stalled(&mut self, span: Duration) {
+        if let Some(clear) = &mut self.clear {
+            clear.mono = clear.mono + span;
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.since = moved.since + span;
+        }
+    }
+
     /// Follows the finding that it stands for.
     pub(super) fn follow(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;

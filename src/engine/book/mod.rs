@@ -6,15 +6,18 @@
 mod entry;
 mod good;
 mod scope;
+mod sight;
 mod standing;
 
 use super::Why;
 use super::correlate::{Finding, findings};
 use super::turn::Turn;
 use crate::model::incident::{Incident, Subject};
+use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
 use scope::{contains, covers, same_subject, same_things, stands_apart};
+use sight::in_sight;
 use standing::Standing;
 use std::collections::BTreeMap;
 
@@ -39,6 +42,13 @@ impl Book {
             incidents.into_iter().filter(|incident| incident.resolved.is_none()).map(Entry::restored),
         );
         self.open.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
+    }
+
+    /// This process did not run: what lasted until then may have ended and begun again meanwhile.
+    pub(super) fn stalled(&mut self, stall: &Stall) {
+        let span = stall.to.since(stall.from);
+        self.waiting.values_mut().for_each(|since| *since = *since + span);
+        self.open.iter_mut().for_each(|entry| entry.stalled(span));
     }
 
     /// Compares what is found with what is open, and puts out the difference.
@@ -84,7 +94,8 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
+            let before = before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, finding));
+            let since = before.unwrap_or(turn.now.mono);
             if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
                 self.open.push(Entry::open(turn, finding));
             } else {
