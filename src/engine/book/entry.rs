@@ -1,6 +1,6 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
-use super::good::all_good;
+use super::good::{Doubt, all_good};
 use super::scope::{contains, stands_apart};
 use crate::engine::checks;
 use crate::engine::correlate::Finding;
@@ -168,12 +168,14 @@ impl Entry {
             return;
         }
         self.moved = None;
-        if !all_good(turn.world, &self.incident) {
+        // A single missed beat says nothing of what went before; but nothing is resolved while it is doubted.
+        if !all_good(turn.world, &self.incident, Doubt::Allowed) {
             self.clear = None;
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
-        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
@@ -205,7 +207,8 @@ impl Entry {
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
-        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }

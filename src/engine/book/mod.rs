@@ -12,11 +12,11 @@ mod standing;
 use super::Why;
 use super::correlate::{Finding, findings};
 use super::turn::Turn;
-use crate::model::incident::{Incident, Subject};
+use crate::model::incident::{Incident, IncidentKind, Subject};
 use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
-use scope::{contains, covers, same_subject, same_things, stands_apart};
+use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
 use sight::in_sight;
 use standing::Standing;
 use std::collections::BTreeMap;
@@ -26,8 +26,29 @@ use std::collections::BTreeMap;
 pub(super) struct Book {
     open: Vec<Entry>,
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
-    waiting: BTreeMap<Subject, Mono>,
+    waiting: BTreeMap<Subject, Waiting>,
     standing: Standing,
+}
+
+/// Something bad that has not been told yet.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// Since when anything is bad about its subject.
+    since: Mono,
+    /// What it is now, and since when it is that.
+    kind: IncidentKind,
+    kind_since: Mono,
+}
+
+impl Waiting {
+    /// How it goes on with this finding.
+    fn goes_on(before: Option<Self>, kind: IncidentKind, now: Mono) -> Self {
+        match before {
+            Some(before) if before.kind == kind => before,
+            Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
+            Some(_) | None => Self { since: now, kind, kind_since: now },
+        }
+    }
 }
 
 impl Book {
@@ -47,7 +68,10 @@ impl Book {
     /// This process did not run: what lasted until then may have ended and begun again meanwhile.
     pub(super) fn stalled(&mut self, stall: &Stall) {
         let span = stall.to.since(stall.from);
-        self.waiting.values_mut().for_each(|since| *since = *since + span);
+        for waiting in self.waiting.values_mut() {
+            waiting.since = waiting.since + span;
+            waiting.kind_since = waiting.kind_since + span;
+        }
         self.open.iter_mut().for_each(|entry| entry.stalled(span));
     }
 
@@ -95,11 +119,14 @@ impl Book {
                 continue;
             }
             let before = before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, finding));
-            let since = before.unwrap_or(turn.now.mono);
-            if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
+            let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            // What it has just turned into may be a moment's appearance.
+            let lasted = turn.lasted(waiting.since, turn.policy.alert_after, Why::Alert)
+                && turn.lasted(waiting.kind_since, turn.policy.alert_after / 2, Why::Alert);
+            if lasted {
                 self.open.push(Entry::open(turn, finding));
             } else {
-                self.waiting.insert(finding.subject.clone(), since);
+                self.waiting.insert(finding.subject.clone(), waiting);
             }
         }
     }

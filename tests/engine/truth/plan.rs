@@ -10,7 +10,7 @@ pub(super) const LASTING: u64 = 6_000;
 /// Healthy time after each fault, in which everything must be resolved. Milliseconds.
 const PAUSE: u64 = 16_000;
 /// How much more it takes when messages are lost and late: what must last begins to last anew.
-const CHAOS_PAUSE: u64 = 12_000;
+const CHAOS_PAUSE: u64 = 20_000;
 const CHAOS_SLACK: u64 = 3_000;
 
 /// One fault and its truth.
@@ -136,7 +136,7 @@ impl Maker {
     fn chaos(&mut self) -> Chaos {
         let rng = &mut self.rng;
         let [lost, late, twice, overtaken] = [5, 5, 10, 10].map(|most| rng.within(0, most));
-        Chaos { lost, late, twice, overtaken, bursts: rng.within(0, 20) }
+        Chaos { lost, late, twice, overtaken, bursts: rng.within(0, 10) }
     }
 
     fn duration(&mut self) -> u64 {
