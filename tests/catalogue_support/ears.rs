@@ -22,7 +22,15 @@ pub(crate) struct Heard {
     pub(crate) body: Value,
 }
 
-type Log = Arc<Mutex<BTreeMap<(String, u64), Heard>>>;
+#[derive(Debug, Default)]
+struct Notes {
+    /// By incident and revision.
+    alerts: BTreeMap<(String, u64), Heard>,
+    /// Events by id.
+    events: BTreeMap<String, (Mono, String)>,
+}
+
+type Log = Arc<Mutex<Notes>>;
 
 /// The subscribers; they leave when it is dropped.
 pub(crate) struct Ears {
@@ -40,12 +48,12 @@ impl Ears {
                 .reconnect_delay_callback(|_| Duration::from_millis(100))
                 .connect(urls)
                 .await?;
-            let mut alerts = client.subscribe("gatewatch.alert.>").await?;
+            let mut messages = client.subscribe("gatewatch.>").await?;
             client.flush().await?;
             let log = Arc::clone(&log);
             listening.spawn(async move {
-                while let Some(message) = alerts.next().await {
-                    note(&log, clock.mono(), &message.payload);
+                while let Some(message) = messages.next().await {
+                    note(&log, clock.mono(), &message);
                 }
             });
         }
@@ -54,23 +62,36 @@ impl Ears {
 
     /// Forgets everything.
     pub(crate) fn clear(&self) {
-        self.log.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        *self.log.lock().unwrap_or_else(PoisonError::into_inner) = Notes::default();
     }
 
-    /// Everything heard, in order of time, counted from `start`.
+    /// The subjects of all events, with their time: for people who wonder why.
+    pub(crate) fn events(&self, start: Mono) -> Vec<String> {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut events: Vec<_> = log.events.values().collect();
+        events.sort();
+        events.iter().map(|(at, subject)| format!("{} ms {subject}", at.since(start).as_millis())).collect()
+    }
+
+    /// Every alert, in order of time, counted from `start`.
     pub(crate) fn said(&self, start: Mono) -> Vec<Said> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut said: Vec<_> =
-            log.iter().map(|((_, revision), heard)| (heard.at, *revision, heard)).collect();
+            log.alerts.iter().map(|((_, revision), heard)| (heard.at, *revision, heard)).collect();
         said.sort_by_key(|(at, revision, _)| (*at, *revision));
         said.into_iter().filter_map(|(at, _, heard)| told(at.since(start), &heard.body)).collect()
     }
 }
 
-fn note(log: &Log, at: Mono, payload: &[u8]) {
-    let Ok(body) = serde_json::from_slice::<Value>(payload) else { return };
-    let key = (text(&body["incident"]), body["revision"].as_u64().unwrap_or_default());
-    log.lock().unwrap_or_else(PoisonError::into_inner).entry(key).or_insert(Heard { at, body });
+fn note(log: &Log, at: Mono, message: &async_nats::Message) {
+    let Ok(body) = serde_json::from_slice::<Value>(&message.payload) else { return };
+    let mut notes = log.lock().unwrap_or_else(PoisonError::into_inner);
+    if message.subject.starts_with("gatewatch.alert.") {
+        let key = (text(&body["incident"]), body["revision"].as_u64().unwrap_or_default());
+        notes.alerts.entry(key).or_insert(Heard { at, body });
+    } else {
+        notes.events.entry(text(&body["id"])).or_insert((at, message.subject.to_string()));
+    }
 }
 
 /// An alert in the words of a story; `None` when it is no alert that a story could mean.

@@ -100,7 +100,7 @@ impl Ground {
         let mut ground = Self { shape, lab, watcher, ears, clock, pki };
         ground.give(&entry.story).await?;
         ground.watcher.start().await?;
-        if entry.story.given.is_empty() {
+        if !entry.story.cold {
             ground.whole().await?;
         }
         Ok(ground)

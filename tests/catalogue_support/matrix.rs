@@ -112,6 +112,7 @@ pub(crate) fn line(trial: &Trial, number: usize, version: &str) -> Value {
         "stray": trial.verdict.stray.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "unresolved": trial.verdict.open.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "said": trial.said.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "events": trial.events,
     })
 }
 

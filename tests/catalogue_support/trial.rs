@@ -20,6 +20,8 @@ pub(crate) struct Trial {
     pub(crate) entry: String,
     pub(crate) verdict: Verdict,
     pub(crate) said: Vec<Said>,
+    /// The subjects of the events behind it.
+    pub(crate) events: Vec<String>,
     /// How long it all took.
     pub(crate) took: Duration,
 }
@@ -45,12 +47,13 @@ impl Lane {
         let start = ground.clock.mono();
         let moments = ground.play(&entry.story, start).await?;
         let said = ground.listen(&entry.story, start).await;
+        let events = ground.ears.events(start);
         let took = ground.clock.mono().since(start);
         if !entry.is_spoiling() {
             self.ground = Some(ground);
         }
         let verdict = judge(&entry.story, &moments, &said);
-        Ok(Trial { entry: entry.name.clone(), verdict, said, took })
+        Ok(Trial { entry: entry.name.clone(), verdict, said, events, took })
     }
 
     async fn prepared(&mut self, entry: &Entry, shape: Shape) -> Result<Ground, Trouble> {

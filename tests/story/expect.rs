@@ -67,7 +67,8 @@ pub(crate) struct Must {
     /// Counted from this step (by its place in the story); from the beginning when no step goes before.
     pub(crate) after: Option<usize>,
     pub(crate) kind: String,
-    pub(crate) severity: String,
+    /// Any of these is right.
+    pub(crate) severity: Vec<String>,
     pub(crate) about: About,
     pub(crate) way: Option<Way>,
     /// Links cut as a whole, `from>to`, sorted.
@@ -139,10 +140,12 @@ impl Expect {
 impl Must {
     fn parse(kind: &str, severity: &str, words: &[&str], after: Option<usize>) -> Result<Self, String> {
         let (about, rest) = About::parse(words)?;
+        let is_severity = |word: &str| ["info", "warning", "critical"].contains(&word);
+        let severity = severity.split('|').map(|one| known(one, "severity", is_severity));
         let mut must = Self {
             after,
             kind: known(kind, "kind of incident", is_kind)?,
-            severity: known(severity, "severity", |word| ["info", "warning", "critical"].contains(&word))?,
+            severity: severity.collect::<Result<_, _>>()?,
             about,
             way: None,
             links: None,
@@ -283,7 +286,7 @@ impl fmt::Display for About {
 
 impl fmt::Display for Must {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "must {} {} {}", self.kind, self.severity, self.about)?;
+        write!(f, "must {} {} {}", self.kind, self.severity.join("|"), self.about)?;
         match &self.way {
             Some(Way::Both) => f.write_str(" both")?,
             Some(Way::One(link)) => write!(f, " one-way {link}")?,

@@ -23,9 +23,10 @@
 //! - `chaos <what> <much>...`: see [`Chaos`]; only the simulation has it;
 //! - `wan`, `cold`, `in-detail`, `seed`, `tls` (gateways use it), `tag <word>...`, `since <version>` (older servers cannot play it),
 //!   `real-only`, `sim-only`;
-//! - `given <step>`: in force before servers and gatewatch start;
+//! - `given <step>`: in force before servers and gatewatch start; the story begins when all is whole under it, unless it is `cold`;
 //! - `<time> <step>`: see [`Step`]. On real servers a time is the earliest: a step that takes long moves those after it;
-//! - `must`, `may`, `never`, `quiet`: see [`Expect`]. Whatever no `must` or `may` covers must not be told. A `must` counts its time
+//! - `must`, `may`, `never`, `quiet`: see [`Expect`]. Whatever no `must` or `may` covers must not be told; with `quiet`, only if it is
+//!   more severe than `info`. A `must` counts its time
 //!   from the step before it. Everything is resolved in the end, unless its line says that it `stays`;
 //! - `<time> end`.
 

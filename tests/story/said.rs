@@ -35,7 +35,7 @@ impl Must {
             wanted.as_ref().is_none_or(|wanted| wanted.as_slice() == got)
         };
         self.concerns(said)
-            && self.severity == said.severity
+            && self.severity.contains(&said.severity)
             && self.way.as_ref().is_none_or(|way| Some(way) == said.way.as_ref())
             && self.departure.as_ref().is_none_or(|departure| Some(departure) == said.departure.as_ref())
             && self.listed.is_none_or(|listed| listed == said.listed)
