@@ -76,7 +76,7 @@ fn cause(outcome: &crate::story::Outcome) -> String {
 
 fn with_seed(story: &Story, seed: u64) -> Story {
     let chaos = if seed % 2 == 0 {
-        Chaos { lost: 3, late: 3, twice: 5, overtaken: 5, bursts: 6 }
+        Chaos { lost: 2, late: 2, twice: 5, overtaken: 5, bursts: 2 }
     } else {
         Chaos::default()
     };

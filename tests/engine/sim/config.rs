@@ -94,8 +94,9 @@ impl Sim {
         let flaw = listed.map(|remote| remote.flaw);
         let learns = flaw.is_some() || !config.rejects_unknown;
         match flaw {
-            Some(None) => Some(None),
-            // Addresses learnt by gossip stand beside the listed ones, and each dial takes one of them.
+            // Addresses that are learnt are given the login of those that are listed.
+            Some(None | Some(Flaw::Password)) => flaw,
+            // Those learnt by gossip stand beside the listed ones, and each dial takes one of them.
             Some(flaw) if self.gossiped(server, to) => Some(flaw.filter(|_| self.rng.chance(50))),
             Some(flaw) => Some(flaw),
             None => (learns && self.gossiped(server, to)).then_some(None),

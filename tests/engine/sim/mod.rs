@@ -206,7 +206,7 @@ impl Sim {
 
     /// When the story ends, as far as known: what takes long moves it.
     fn end(&self) -> u64 {
-        self.start + self.story.end + self.operator.late()
+        self.start + self.story.end + self.operator.moves_end_by(self.now)
     }
 
     /// What the engine holds for true now; `None` while gatewatch does not run.

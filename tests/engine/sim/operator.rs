@@ -64,6 +64,11 @@ impl Operator {
         self.late
     }
 
+    /// By how much the end of the story is moved, as far as known at this moment.
+    pub(super) fn moves_end_by(&self, now: u64) -> u64 {
+        self.late + self.step.map_or(0, |(_, began)| now - began)
+    }
+
     pub(super) fn wait(&mut self, part: usize) {
         self.waiting.push(part);
     }
