@@ -45,6 +45,10 @@ impl Waiting {
     fn goes_on(before: Option<Self>, kind: IncidentKind, now: Mono) -> Self {
         match before {
             Some(before) if before.kind == kind => before,
+            // A pair that is down is degraded too.
+            Some(before) if before.kind == IncidentKind::GatewayDown && kind == IncidentKind::GatewayDegraded => {
+                Self { kind, kind_since: before.since, ..before }
+            }
             Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
             Some(_) | None => Self { since: now, kind, kind_since: now },
         }
@@ -118,7 +122,7 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let before = before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, finding));
+            let before = before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
             let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
             // What it has just turned into may be a moment's appearance.
             let lasted = turn.lasted(waiting.since, turn.policy.alert_after, Why::Alert)

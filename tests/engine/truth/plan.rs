@@ -11,7 +11,7 @@ pub(super) const LASTING: u64 = 6_000;
 const PAUSE: u64 = 16_000;
 /// How much more it takes when messages are lost and late: what must last begins to last anew.
 const CHAOS_PAUSE: u64 = 20_000;
-const CHAOS_SLACK: u64 = 3_000;
+const CHAOS_SLACK: u64 = 4_000;
 
 /// One fault and its truth.
 #[derive(Debug, Clone)]
