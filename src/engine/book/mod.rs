@@ -85,7 +85,7 @@ impl Book {
                 continue;
             }
             let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
-            if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
+            if turn.lasted(since, turn.alert_after(&finding.subject), Why::Alert) {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), since);

@@ -8,6 +8,8 @@ pub(super) use parts::{
     Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
 };
 
+use super::checks::Told;
+use super::flaps::{Damping, Watch};
 use super::probes::Probes;
 use super::rounds::{Heard, Rounds};
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
@@ -39,6 +41,8 @@ pub(super) struct World {
     by_id: HashMap<ServerId, ServerIx>,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
+    /// How much the links between clusters flap.
+    pub(super) damping: Damping,
 }
 
 /// What became of an identity that was heard.
@@ -157,6 +161,7 @@ impl World {
             reports: Reports::default(),
             config: None,
             gateways: None,
+            told: Told::default(),
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -179,6 +184,7 @@ impl World {
         server.reports = Reports::default();
         server.config = None;
         server.gateways = None;
+        server.told = Told::default();
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;
@@ -189,6 +195,7 @@ impl World {
             link.listed = None;
             link.peer = None;
             link.traffic = Traffic::default();
+            link.watch = Watch::default();
         }
     }
 
