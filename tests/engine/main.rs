@@ -10,5 +10,6 @@ mod invariants;
 mod properties;
 mod scenarios;
 mod sim;
+mod standing;
 mod story;
 mod truth;

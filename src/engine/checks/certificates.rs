@@ -46,7 +46,9 @@ fn seen(look: &Look<'_>, cluster: ClusterIx) -> Verdict {
     seen.sort_by_key(|(at, report)| (*at, &report.address));
     let known = !seen.is_empty() || look.present(cluster).iter().all(|server| !tls(server));
     seen.retain(|(at, _)| *at <= notice);
-    let Some((first, _)) = seen.first() else { return Verdict::good_if(known) };
+    let Some((first, _)) = seen.first() else {
+        return Verdict::good_if(known && look.complete(cluster));
+    };
     let says = seen.iter().map(|(at, report)| Says::Probed {
         target: report.target.clone(),
         address: report.address.to_string(),

@@ -13,6 +13,8 @@ use std::time::Duration;
 pub(super) const SAMPLES: usize = 3;
 /// Of measurements within this time one counts.
 const SAMPLES_APART: Duration = Duration::from_secs(10);
+/// Our wall clock was set when it moves this far against our monotonic one: what was measured by it before counts no more.
+const CLOCK_SET: TimeDelta = TimeDelta::milliseconds(500);
 
 /// What one life of a server has told.
 #[derive(Debug, Clone, Default)]
@@ -80,9 +82,19 @@ impl Turn<'_> {
         let server = &self.world.servers[ix];
         let void = self.world.clusters[vantage].vantage.as_ref().map_or(at, |ears| ears.void_before);
         let Some(made) = made.filter(|_| vantage == server.cluster && at > void) else { return };
+        self.own_clock();
+        let server = &self.world.servers[ix];
         let one_way = server.paths[vantage].latency.smoothed().unwrap_or_default() / 2;
         let ago = self.now.mono.since(at) + one_way;
         let ours = self.now.wall - TimeDelta::from_std(ago).unwrap_or_default();
         self.world.servers[ix].told.clock(at, made - ours);
+    }
+
+    fn own_clock(&mut self) {
+        let began = self.now.wall - TimeDelta::from_std(self.now.mono.0).unwrap_or_default();
+        let before = self.world.clock_began.replace(began);
+        if before.is_some_and(|before| (began - before).abs() > CLOCK_SET) {
+            self.world.servers.iter_mut().for_each(|server| server.told.clock.clear());
+        }
     }
 }

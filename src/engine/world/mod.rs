@@ -16,6 +16,7 @@ use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
 use crate::model::time::Now;
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Place of a cluster in [`World::clusters`].
@@ -41,6 +42,8 @@ pub(super) struct World {
     by_id: HashMap<ServerId, ServerIx>,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
+    /// When our monotonic clock was started, by our wall clock.
+    pub(super) clock_began: Option<DateTime<Utc>>,
     /// How much the links between clusters flap.
     pub(super) damping: Damping,
 }
