@@ -8,6 +8,7 @@
 //! vantages   are our own connections sound?        (their silence is never evidence about servers)
 //! servers    who is live, leaving, stopped, lost?
 //! links      who cannot send where?                (server links, then the links made of them)
+//! flaps      links that break and come back again and again
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! probes     what our own host finds at gateway addresses
@@ -25,6 +26,7 @@ mod cause;
 mod checks;
 mod clusters;
 mod correlate;
+mod flaps;
 mod latency;
 mod links;
 mod observe;
@@ -228,6 +230,9 @@ impl Turn<'_> {
     }
 
     fn restored(&mut self, memory: &Memory) {
+        for incident in &memory.incidents {
+            self.flaps_restored(incident);
+        }
         for link in &memory.links {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),

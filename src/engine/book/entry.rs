@@ -10,7 +10,9 @@ use crate::engine::{Output, Why};
 use crate::model::evidence::Evidence;
 use crate::model::ids::ServerKey;
 use crate::model::impact::Impact;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject};
+use crate::model::incident::{
+    Flaps, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
+};
 use crate::model::time::{Mono, Now};
 use std::time::Duration;
 use ulid::Ulid;
@@ -33,6 +35,8 @@ pub(super) struct Entry {
     told: Mono,
     /// Client connections closed on the touched servers before the incident.
     clients_before: Option<u64>,
+    /// How often it has flapped by now.
+    flaps: Option<Flaps>,
 }
 
 /// What an incident would change into.
@@ -58,7 +62,7 @@ impl Moved {
 impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
-        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None }
+        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None, flaps: None }
     }
 
     /// Opens an incident for a finding.
@@ -81,8 +85,14 @@ impl Entry {
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
-        let mut entry =
-            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before) };
+        let mut entry = Self {
+            incident,
+            clear: None,
+            moved: None,
+            told: now.mono,
+            clients_before: Some(before),
+            flaps: None,
+        };
         entry.tell(turn, Stage::Opened);
         entry
     }
@@ -189,12 +199,12 @@ impl Entry {
     /// A check still finds it. What has changed is told, soon when it has become more or less urgent.
     pub(super) fn stand(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;
+        self.flaps = finding.flaps;
         let incident = &self.incident;
         let urgent = incident.severity != finding.severity || incident.cause != finding.cause;
         let changed = incident.scope != finding.scope || incident.flaps != finding.flaps;
         let spacing = if urgent { turn.policy.look_again } else { STANDING_NEWS };
         if (urgent || changed) && turn.lasted(self.told, spacing, Why::LookAgain) {
-            self.incident.flaps = finding.flaps;
             self.incident.evidence.clear();
             self.become_finding(turn, finding);
         }
@@ -202,7 +212,11 @@ impl Entry {
 
     /// No check finds it any more: resolves it once its subject has been known to be good for long enough.
     pub(super) fn fade(&mut self, turn: &mut Turn<'_>) {
-        if !checks::good(turn, &self.incident) {
+        // Of this one kind the states of links tell, not a check.
+        let unwanted = self.incident.kind == IncidentKind::GatewayUnwanted;
+        let good =
+            if unwanted { all_good(turn.world, &self.incident) } else { checks::good(turn, &self.incident) };
+        if !good {
             self.clear = None;
             return;
         }
@@ -221,6 +235,7 @@ impl Entry {
 
     fn tell(&mut self, turn: &mut Turn<'_>, stage: Stage) {
         let incident = &mut self.incident;
+        incident.flaps = self.flaps.or(incident.flaps);
         incident.revision += 1;
         incident.updated = turn.now.wall;
         if let Some(before) = self.clients_before {

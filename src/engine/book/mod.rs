@@ -125,8 +125,9 @@ impl Book {
             let before = before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
             let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
             // What it has just turned into may be a moment's appearance.
-            let lasted = turn.lasted(waiting.since, turn.policy.alert_after, Why::Alert)
-                && turn.lasted(waiting.kind_since, turn.policy.alert_after / 2, Why::Alert);
+            let patience = turn.alert_after(&finding.subject);
+            let lasted = turn.lasted(waiting.since, patience, Why::Alert)
+                && turn.lasted(waiting.kind_since, patience / 2, Why::Alert);
             if lasted {
                 self.open.push(Entry::open(turn, finding));
             } else {

@@ -8,12 +8,15 @@ pub(super) use parts::{
     Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
 };
 
+use super::checks::Told;
+use super::flaps::{Damping, Watch};
 use super::probes::Probes;
 use super::rounds::{Heard, Rounds};
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
 use crate::model::time::Now;
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Place of a cluster in [`World::clusters`].
@@ -39,6 +42,10 @@ pub(super) struct World {
     by_id: HashMap<ServerId, ServerIx>,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
+    /// When our monotonic clock was started, by our wall clock.
+    pub(super) clock_began: Option<DateTime<Utc>>,
+    /// How much the links between clusters flap.
+    pub(super) damping: Damping,
 }
 
 /// What became of an identity that was heard.
@@ -157,6 +164,7 @@ impl World {
             reports: Reports::default(),
             config: None,
             gateways: None,
+            told: Told::default(),
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -179,6 +187,7 @@ impl World {
         server.reports = Reports::default();
         server.config = None;
         server.gateways = None;
+        server.told = Told::default();
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;
@@ -189,6 +198,7 @@ impl World {
             link.listed = None;
             link.peer = None;
             link.traffic = Traffic::default();
+            link.watch = Watch::default();
         }
     }
 

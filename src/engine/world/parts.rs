@@ -1,6 +1,8 @@
 //! The things that are known, and what is known of each.
 
 use super::{ClusterIx, ServerIx};
+use crate::engine::checks::Told;
+use crate::engine::flaps::Watch;
 use crate::engine::latency::Latency;
 use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
@@ -95,6 +97,8 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) config: Option<Box<ConfigReport>>,
     /// Its latest GATEWAYZ in this life.
     pub(in crate::engine) gateways: Option<Gateways>,
+    /// What the standing checks need of it besides.
+    pub(in crate::engine) told: Told,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
@@ -182,6 +186,8 @@ pub(in crate::engine) struct Outbound {
     /// The remote server it ends at, from GATEWAYZ.
     pub(in crate::engine) peer: Option<ServerId>,
     pub(in crate::engine) traffic: Traffic,
+    /// What shows whether it flaps.
+    pub(in crate::engine) watch: Watch,
 }
 
 /// What a server says of one of its links.
@@ -215,6 +221,7 @@ impl Outbound {
             denied: false,
             peer: None,
             traffic: Traffic::default(),
+            watch: Watch::default(),
         }
     }
 }
