@@ -11,6 +11,7 @@ use crate::model::jetstream::{JetStreamReport, Origin, StreamInfo};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use std::borrow::Cow;
+use std::time::Duration;
 
 const WHAT: What = What::JetStream;
 
@@ -68,6 +69,9 @@ struct Copied<'a> {
     name: Cow<'a, str>,
     #[serde(default, deserialize_with = "null_default")]
     lag: u64,
+    /// Nanoseconds since it was last heard of; below zero when never.
+    #[serde(default)]
+    active: Option<i64>,
     #[serde(default)]
     external: Option<IgnoredAny>,
 }
@@ -118,6 +122,7 @@ fn origin(copied: &Copied<'_>) -> Result<Origin, DecodeError> {
     Ok(Origin {
         stream: Names::text(WHAT, "the name of a copied stream", &copied.name)?,
         lag: copied.lag,
+        heard: copied.active.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos),
         external: copied.external.is_some(),
     })
 }
