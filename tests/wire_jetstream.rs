@@ -87,7 +87,8 @@ fn accounts_with_interest_are_those_with_subscriptions() {
 
 #[test]
 fn of_many_accounts_the_first_are_kept_and_all_are_counted() {
-    let accounts: Vec<_> = (0..100).map(|n| json!({"name": format!("A{n:03}"), "num_queue_subs": 2})).collect();
+    let accounts: Vec<_> =
+        (0..100).map(|n| json!({"name": format!("A{n:03}"), "num_queue_subs": 2})).collect();
     let row = json!({"connection": {"cid": 1, "name": "NREMOTE"}, "accounts": accounts});
     let payload = json!({"server": server(), "data": {"outbound_gateways": {"west": row}}});
     let Fact::Gateways(report) = decode("i.GATEWAYZ.1", &payload).unwrap() else { panic!("not a GATEWAYZ") };
@@ -129,7 +130,8 @@ fn a_server_without_jetstream_has_no_streams() {
 
 #[test]
 fn accounts_that_go_by_a_key_are_told_with_it() {
-    let details = json!({"account_details": [{"name": "ACME", "id": "AKEY", "stream_detail": [{"name": "S"}]}]});
+    let details =
+        json!({"account_details": [{"name": "ACME", "id": "AKEY", "stream_detail": [{"name": "S"}]}]});
     assert_eq!(answer(&details).unwrap().streams[0].account, "ACME (AKEY)");
 }
 

@@ -149,7 +149,7 @@ impl Daemon {
             plans: BTreeMap::new(),
         };
         let driver =
-            tokio::spawn(Driver::new(policy(&settings.detect), wires, sink).run(shutdown.child_token()));
+            tokio::spawn(Driver::new(live_policy(&settings), wires, sink).run(shutdown.child_token()));
         begun.disarm();
         Ok(Self { clock, metrics, snapshot, provisioning, publisher, driver, fleet, tasks, shutdown })
     }
@@ -207,6 +207,15 @@ pub fn policy(detect: &DetectSettings) -> Policy {
         clear_after: detect.clear_after,
         join_grace: detect.join_grace,
         ..Policy::default()
+    }
+}
+
+/// What a replay has no use for besides: whether questions of some kinds may be asked.
+fn live_policy(settings: &Settings) -> Policy {
+    Policy {
+        ask_jetstream: settings.survey.jetstream_every.is_some(),
+        ask_interest: settings.survey.interest_every.is_some(),
+        ..policy(&settings.detect)
     }
 }
 

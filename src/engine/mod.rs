@@ -10,6 +10,7 @@
 //! links      who cannot send where?                (server links, then the links made of them)
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
+//! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
@@ -21,6 +22,7 @@ mod book;
 mod cause;
 mod clusters;
 mod correlate;
+mod impact;
 mod latency;
 mod links;
 mod observe;
@@ -28,6 +30,7 @@ mod policy;
 mod rounds;
 mod servers;
 mod snapshot;
+mod traffic;
 mod turn;
 mod vantages;
 mod world;
@@ -96,6 +99,10 @@ pub enum Why {
     LookAgain,
     /// A bad state has lasted long enough for an incident.
     Alert,
+    /// It is to be asked anew what a loss costs.
+    Weigh,
+    /// It has been watched long enough how things settle after a heal.
+    Settle,
     /// A good state has lasted long enough to resolve one.
     Clear,
 }

@@ -25,6 +25,10 @@ pub struct Policy {
     pub report_silence: Duration,
     /// How often a server is looked at again while a link of it is cut.
     pub look_again: Duration,
+    /// Whether servers may be asked for streams while links are cut and after the heal.
+    pub ask_jetstream: bool,
+    /// Whether servers may be asked for accounts with interest after the heal.
+    pub ask_interest: bool,
 }
 
 impl Default for Policy {
@@ -40,6 +44,8 @@ impl Default for Policy {
             settle: Duration::from_millis(500),
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
+            ask_jetstream: true,
+            ask_interest: true,
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::good::all_good;
 use super::scope::contains;
 use crate::engine::correlate::Finding;
+use crate::engine::impact::{Toll, costs};
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
 use crate::engine::{Output, Why};
@@ -30,6 +31,8 @@ pub(super) struct Entry {
     told: Mono,
     /// Client connections closed on the touched servers before the incident.
     clients_before: Option<u64>,
+    /// What it costs, where it is about links.
+    toll: Option<Toll>,
 }
 
 /// What an incident would change into.
@@ -55,7 +58,7 @@ impl Moved {
 impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
-        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None }
+        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None, toll: None }
     }
 
     /// Opens an incident for a finding.
@@ -77,8 +80,9 @@ impl Entry {
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
+        let toll = costs(finding.kind).then(|| Toll::new(finding.since.mono));
         let mut entry =
-            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before) };
+            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before), toll };
         entry.tell(turn, Stage::Opened);
         entry
     }
@@ -86,6 +90,7 @@ impl Entry {
     /// Follows the finding that it stands for.
     pub(super) fn follow(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;
+        self.weigh(turn);
         let incident = &self.incident;
         let same = incident.kind == finding.kind
             && incident.subject == finding.subject
@@ -99,6 +104,14 @@ impl Entry {
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }
+    }
+
+    /// Asks for what it costs, and counts what is known of that.
+    fn weigh(&mut self, turn: &mut Turn<'_>) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.broken_again();
+        toll.ask(turn, &self.incident.scope);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
     }
 
     /// Whether the change has lasted: as long as a new incident would have to when it grew, as long as a resolution when it shrank,
@@ -138,7 +151,9 @@ impl Entry {
     /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
     fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         let incident = &self.incident;
-        let news = incident.cause != finding.cause
+        let costlier = self.toll.as_ref().is_some_and(|toll| toll.news(&incident.impact));
+        let news = costlier
+            || incident.cause != finding.cause
             || incident.departure != finding.departure
             || incident.severity != finding.severity
             || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()
@@ -156,13 +171,24 @@ impl Entry {
         self.moved = None;
         if !all_good(turn.world, &self.incident) {
             self.clear = None;
+            self.weigh(turn);
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
+        if let Some(toll) = &mut self.toll {
+            toll.settle(turn, since.mono);
+            toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
+            self.incident.impact.resynced_after = toll.resynced_after();
+        }
         if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
+    }
+
+    /// What is still to settle though the incident is resolved.
+    pub(super) fn unsettled(&mut self) -> Option<Toll> {
+        self.toll.take_if(|toll| toll.healed().is_some() && toll.resynced_after().is_none())
     }
 
     pub(super) fn resolve(&mut self, turn: &mut Turn<'_>) {
@@ -178,6 +204,10 @@ impl Entry {
             let closed = closed_until(turn.world, &incident.scope, turn.now.mono + CLIENTS_BEFORE)
                 .saturating_sub(before);
             incident.impact.clients_disconnected = incident.impact.clients_disconnected.max(closed);
+        }
+        if let Some(toll) = &mut self.toll {
+            toll.count(turn.world, &incident.scope, &mut incident.impact);
+            toll.tell(&incident.impact);
         }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));

@@ -9,7 +9,9 @@ mod scope;
 
 use super::Why;
 use super::correlate::{Finding, findings};
+use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
+use crate::model::ask::Survey;
 use crate::model::incident::{Incident, Subject};
 use crate::model::time::Mono;
 use entry::Entry;
@@ -20,6 +22,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     open: Vec<Entry>,
+    /// What resolved incidents cost, until that has settled.
+    settling: Vec<Toll>,
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
     waiting: BTreeMap<Subject, Mono>,
 }
@@ -60,7 +64,10 @@ impl Book {
                 None => entry.clearing(turn),
             }
         }
+        let resolved = self.open.iter_mut().filter(|entry| entry.incident.resolved.is_some());
+        self.settling.extend(resolved.filter_map(Entry::unsettled));
         self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
     }
 
@@ -77,6 +84,10 @@ impl Book {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), since);
+                // So that what it costs is known by the time it is told.
+                if costs(finding.kind) {
+                    turn.ask_costs(&ends(&finding.scope), ASK_EVERY, &[Survey::JetStream]);
+                }
             }
         }
     }

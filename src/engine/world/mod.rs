@@ -5,10 +5,12 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Vantage,
 };
 
+use super::impact::Streams;
 use super::rounds::{Heard, Rounds};
+use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
@@ -36,6 +38,8 @@ pub(super) struct World {
     by_name: BTreeMap<ClusterName, ClusterIx>,
     by_key: BTreeMap<ServerKey, ServerIx>,
     by_id: HashMap<ServerId, ServerIx>,
+    /// Streams that servers lead, as they last told.
+    pub(super) streams: Streams,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
 }
@@ -101,6 +105,7 @@ impl World {
             plan: None,
             links: BTreeMap::new(),
             refused: None,
+            weighed: None,
             looked: None,
         });
         for server in &mut self.servers {
