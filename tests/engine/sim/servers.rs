@@ -9,8 +9,8 @@ use gatewatch::model::ask::Survey;
 use gatewatch::model::ids::{ServerId, ServerName};
 use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
-    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity,
-    ServerVersion, StatsReport,
+    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity, ServerVersion,
+    StatsReport,
 };
 use std::time::Duration;
 
