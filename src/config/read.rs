@@ -7,8 +7,8 @@ use super::parse::{self, duration, integer, render, token};
 use super::places::Places;
 use super::reader::Section;
 use super::settings::{
-    AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings, Replicas,
-    Settings, SurveySettings, VantageSettings,
+    AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
+    ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
 use crate::model::ids::ClusterName;
 use std::collections::BTreeSet;
@@ -41,6 +41,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         discovery: discovery(root.section("discovery")),
         detect: detect(root.section("detect")),
         survey: survey(root.section("survey")),
+        probe: probe(root.section("probe"), places),
         instance: instance(root.section("instance")),
         log: log(root.section("log")),
         system,
@@ -176,9 +177,31 @@ fn survey(section: Section<'_>) -> SurveySettings {
     let survey = SurveySettings {
         gatewayz_every: section.or("gatewayz_every", secs(30), every()),
         varz_every: section.or("varz_every", secs(60), every()),
+        jetstream_every: section.or("jetstream_every", Some(secs(300)), seldom),
+        interest_every: section.or("interest_every", Some(secs(300)), seldom),
     };
     section.finish();
     survey
+}
+
+/// A span for questions with large answers; zero turns them off.
+fn seldom(node: &Node) -> Result<Option<Duration>, String> {
+    let span = duration(Duration::ZERO..=HOUR)(node)?;
+    match span {
+        Duration::ZERO => Ok(None),
+        span if span < secs(10) => Err(format!("{} is below 10s; \"0s\" turns it off", render(span))),
+        span => Ok(Some(span)),
+    }
+}
+
+fn probe(section: Section<'_>, places: &Places) -> ProbeSettings {
+    let probe = ProbeSettings {
+        enabled: section.or("enabled", true, parse::boolean),
+        ca: section.get("ca", |node| places.readable(node)),
+        every: section.or("every", HOUR, duration(secs(60)..=DAY)),
+    };
+    section.finish();
+    probe
 }
 
 fn instance(section: Section<'_>) -> InstanceSettings {

@@ -9,7 +9,7 @@ use std::hash::Hash;
 /// Longest name or id, in bytes.
 pub const MAX_NAME: usize = 256;
 
-/// Most gateways, connections or addresses in one message.
+/// Most gateways, connections, addresses, accounts or streams in one message.
 pub const MAX_LISTED: usize = 4096;
 
 /// Most names of a kind that are kept. Beyond it the table starts anew: names that are in use stay valid, they are only
@@ -68,6 +68,12 @@ impl Names {
         Ok(intern(&mut self.servers, text))
     }
 
+    /// A name that is heard too seldom to be kept.
+    pub(super) fn text(what: What, field: &'static str, text: &str) -> Result<String, DecodeError> {
+        plain(text).map_err(|source| DecodeError::BadName { what, field, source })?;
+        Ok(text.to_owned())
+    }
+
     /// A server's id: it becomes a token of the subjects on which the server is asked.
     pub(super) fn id(
         &mut self,
@@ -92,7 +98,8 @@ pub(super) fn bounded(what: What, field: &'static str, count: usize) -> Result<(
     if count > MAX_LISTED { Err(DecodeError::TooMany { what, field, count }) } else { Ok(()) }
 }
 
-fn plain(text: &str) -> Result<(), NameFault> {
+/// Refuses what no name can be.
+pub(super) fn plain(text: &str) -> Result<(), NameFault> {
     if text.is_empty() {
         Err(NameFault::Empty)
     } else if text.len() > MAX_NAME {
