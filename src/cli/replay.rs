@@ -45,7 +45,7 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
     let settings = load::settings(global, &args.set.overrides())?;
-    let policy = crate::daemon::policy(&settings.detect);
+    let policy = crate::daemon::policy(&settings);
     let out = BufWriter::new(io::stdout().lock());
     let show: Box<dyn Show> = if global.json {
         let advisories =
@@ -125,7 +125,7 @@ impl Show for JsonShow<'_> {
         match shown {
             Shown::Output(Output::Transition(transition)) => self.lines.transition(transition),
             Shown::Output(Output::Incident(event)) => self.lines.incident(event),
-            Shown::Output(Output::Ask(_) | Output::Beat(_)) | Shown::Mark(_) => Ok(()),
+            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_)) | Shown::Mark(_) => Ok(()),
         }
     }
 
@@ -179,7 +179,7 @@ fn line(at: Mono, shown: &Shown, style: Style, incidents_only: bool) -> Option<S
         }
         Shown::Output(Output::Incident(event)) if incidents_only => show::step(event, WORD_AT, style),
         Shown::Output(Output::Incident(event)) => show::step_line(event, WORD_AT, style),
-        Shown::Output(Output::Ask(_) | Output::Beat(_)) => return None,
+        Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_)) => return None,
     };
     let seconds = format!("{:>9.3} s", at.0.as_secs_f64());
     Some(format!("{}  {text}", style.paint(Look::Dim, &seconds)))
@@ -214,7 +214,7 @@ impl Tally {
             Shown::Output(Output::Incident(event)) => {
                 self.incidents.insert(event.incident.id.clone(), event.incident.kind);
             }
-            Shown::Output(Output::Ask(_) | Output::Beat(_)) | Shown::Mark(_) => {}
+            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_)) | Shown::Mark(_) => {}
         }
     }
 

@@ -8,25 +8,32 @@
 //! vantages   are our own connections sound?        (their silence is never evidence about servers)
 //! servers    who is live, leaving, stopped, lost?
 //! links      who cannot send where?                (server links, then the links made of them)
+//! flaps      links that break and come back again and again
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
+//! probes     what our own host finds at gateway addresses
 //! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
+//! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
 //!
-//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`.
+//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`, a new
+//! standing condition into `checks`.
 
 mod asks;
 mod book;
 mod cause;
+mod checks;
 mod clusters;
 mod correlate;
+mod flaps;
 mod impact;
 mod latency;
 mod links;
 mod observe;
 mod policy;
+mod probes;
 mod rounds;
 mod servers;
 mod snapshot;
@@ -35,11 +42,12 @@ mod turn;
 mod vantages;
 mod world;
 
-pub use policy::Policy;
+pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
+use crate::model::probe::{ProbeReport, ProbeRequest};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::model::transition::Transition;
@@ -56,6 +64,8 @@ pub enum Input {
     Asked(Round),
     /// One of our own connections changed.
     Vantage(VantageChange),
+    /// What our own host found at a gateway address.
+    Probed(ProbeReport),
     /// This process did not run for a while.
     Stalled(Stall),
     /// What a former life of this process left; given once, before anything else.
@@ -75,6 +85,8 @@ pub enum Output {
     Ask(SurveyRequest),
     /// Ask these servers for beats from now on.
     Beat(BeatPlan),
+    /// Look at these gateway addresses from this host; only with [`Policy::probe`].
+    Probe(ProbeRequest),
 }
 
 /// When the engine wants a [`Input::Tick`] at the latest, and why. Earlier and extra ticks do no harm.
@@ -150,8 +162,10 @@ impl Engine {
                 turn.vantage_changed(&change);
                 true
             }
+            Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
+                self.book.stalled(&stall);
                 true
             }
             Input::Restored(memory) => {
@@ -223,6 +237,9 @@ impl Turn<'_> {
     }
 
     fn restored(&mut self, memory: &Memory) {
+        for incident in &memory.incidents {
+            self.flaps_restored(incident);
+        }
         for link in &memory.links {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),

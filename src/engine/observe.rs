@@ -3,7 +3,7 @@
 use super::Why;
 use super::traffic;
 use super::turn::Turn;
-use super::world::{ClusterIx, Listed, Seen, ServerIx};
+use super::world::{ClusterIx, Gateways, Listed, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
@@ -37,7 +37,7 @@ impl Turn<'_> {
             Fact::Beat { server, number } => return self.beat(vantage, seen.at, server, *number),
             Fact::Stats(report) => self.stats(vantage, seen.at, report),
             Fact::Gateways(report) => self.gateways(vantage, seen.at, report),
-            Fact::Config(report) => self.config(vantage, report),
+            Fact::Config(report) => self.config(vantage, seen.at, report),
             Fact::Leaving(who) => self.leaving(who),
             Fact::Stopped(who) => self.stopped(who),
             Fact::AuthError(error) => self.auth_error(error),
@@ -162,6 +162,10 @@ impl Turn<'_> {
     fn stats(&mut self, vantage: ClusterIx, at: Mono, report: &StatsReport) {
         let Some(ix) = self.reporter(vantage, at, &report.server, report.made) else { return };
         self.world.servers[ix].clients.held = Some(report.connections);
+        self.world.servers[ix].told.routes(report.routes.as_deref(), at);
+        if report.asked {
+            self.told_time(ix, vantage, at, report.made);
+        }
         let mut listed = BTreeSet::new();
         for entry in &report.gateways {
             let Some(remote) = self.world.ensure_cluster(&entry.to, self.now) else { continue };
@@ -201,9 +205,16 @@ impl Turn<'_> {
             }
         }
         self.unlisted(ix, &listed, at);
+        self.told_time(ix, vantage, at, report.made);
+        let (outbound, inbound) = (report.outbound.clone(), report.inbound.clone());
+        self.world.servers[ix].gateways = Some(Gateways { at, outbound, inbound });
     }
 
     fn listed(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, connection: Option<u64>) {
+        self.world.ensure_outbound(ix, remote, self.now);
+        if let Some(connection) = connection {
+            self.connection_listed(ix, remote, at, connection);
+        }
         let link = self.world.ensure_outbound(ix, remote, self.now);
         link.seen = true;
         let since = link.listed.filter(|before| before.up).map_or(at, |before| before.since);
@@ -260,7 +271,7 @@ impl Turn<'_> {
         }
     }
 
-    fn config(&mut self, vantage: ClusterIx, report: &ConfigReport) {
+    fn config(&mut self, vantage: ClusterIx, at: Mono, report: &ConfigReport) {
         let Some(ix) = self.introduce(&report.server) else { return };
         if self.world.servers[ix].held.state == ServerState::Unknown {
             self.revive(ix, vantage);
@@ -276,10 +287,13 @@ impl Turn<'_> {
         }
         let server = &mut self.world.servers[ix];
         server.reports.configured = true;
+        server.told.configuration(server.config.as_deref(), report, at);
+        server.config = Some(Box::new(report.clone()));
         server.reports.system_account.clone_from(&report.system_account);
         for (remote, link) in &mut server.links {
             link.configured = named.contains(remote);
         }
+        self.told_time(ix, vantage, at, report.made);
     }
 
     fn leaving(&mut self, who: &ServerIdentity) {

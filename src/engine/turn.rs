@@ -72,6 +72,7 @@ impl Turn<'_> {
             link.denied = false;
         }
         if let Some(from) = enter(&mut link.held, to, self.now, &evidence) {
+            self.link_turns((ix, remote), from, to, &evidence);
             self.emit(Change::ServerLink { link: name, from, to }, Some(basis), evidence);
         }
     }

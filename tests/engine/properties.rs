@@ -201,7 +201,7 @@ impl Player {
             let result = match &output {
                 Output::Transition(transition) => self.invariants.transition(transition),
                 Output::Incident(event) => self.invariants.incident(event),
-                Output::Ask(_) | Output::Beat(_) => Ok(()),
+                Output::Ask(_) | Output::Beat(_) | Output::Probe(_) => Ok(()),
             };
             prop_assert!(result.is_ok(), "at {} ms: {}", self.now, result.unwrap_err());
             self.outputs.push(output);

@@ -1,7 +1,8 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
-use super::good::all_good;
-use super::scope::contains;
+use super::good::{Doubt, all_good};
+use super::scope::{contains, stands_apart};
+use crate::engine::checks;
 use crate::engine::correlate::Finding;
 use crate::engine::impact::{Toll, costs};
 use crate::engine::turn::Turn;
@@ -10,7 +11,9 @@ use crate::engine::{Output, Why};
 use crate::model::evidence::Evidence;
 use crate::model::ids::ServerKey;
 use crate::model::impact::Impact;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject};
+use crate::model::incident::{
+    Flaps, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
+};
 use crate::model::time::{Mono, Now};
 use std::time::Duration;
 use ulid::Ulid;
@@ -19,6 +22,8 @@ use ulid::Ulid;
 const MAX_EVIDENCE: usize = 32;
 /// Client connections closed this long before the incident began still count as closed by it.
 const CLIENTS_BEFORE: Duration = Duration::from_secs(5);
+/// A standing condition that changes a little is told again no sooner than this.
+const STANDING_NEWS: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -31,6 +36,8 @@ pub(super) struct Entry {
     told: Mono,
     /// Client connections closed on the touched servers before the incident.
     clients_before: Option<u64>,
+    /// How often it has flapped by now.
+    flaps: Option<Flaps>,
     /// What it costs, where it is about links.
     toll: Option<Toll>,
 }
@@ -58,7 +65,8 @@ impl Moved {
 impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
-        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None, toll: None }
+        let (clear, moved, told) = (None, None, Mono::default());
+        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None }
     }
 
     /// Opens an incident for a finding.
@@ -71,16 +79,33 @@ impl Entry {
             scope: finding.scope.clone(),
             cause: finding.cause,
             evidence: finding.evidence.clone(),
+            flaps: finding.flaps,
             server_view: finding.view.clone(),
             impact: rates(&Impact::default(), finding.rate),
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
-        let toll = costs(finding.kind).then(|| Toll::new(finding.since.mono));
-        let mut entry =
-            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before), toll };
+        let mut entry = Self {
+            incident,
+            clear: None,
+            moved: None,
+            told: now.mono,
+            clients_before: Some(before),
+            flaps: None,
+            toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
+        };
         entry.tell(turn, Stage::Opened);
         entry
+    }
+
+    /// Nothing was seen for so long: no change and no good state has lasted through it.
+    pub(super) fn stalled(&mut self, span: Duration) {
+        if let Some(clear) = &mut self.clear {
+            clear.mono = clear.mono + span;
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.since = moved.since + span;
+        }
     }
 
     /// Follows the finding that it stands for.
@@ -166,17 +191,62 @@ impl Entry {
             return;
         }
         self.moved = None;
-        if !all_good(turn.world, &self.incident) {
+        // A single missed beat says nothing of what went before; but nothing is resolved while it is doubted.
+        if !all_good(turn.world, &self.incident, Doubt::Allowed) {
             self.clear = None;
             self.weigh(turn);
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
-        if let Some(toll) = &mut self.toll {
-            toll.settle(turn, since.mono);
-            toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
-            self.incident.impact.resynced_after = toll.resynced_after();
+        self.settle(turn, since.mono);
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
+            self.incident.healed = Some(since.wall);
+            self.resolve(turn);
         }
+    }
+
+    /// How far what it cost has settled since the heal.
+    fn settle(&mut self, turn: &mut Turn<'_>, healed: Mono) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.settle(turn, healed);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
+        self.incident.impact.resynced_after = toll.resynced_after();
+    }
+
+    /// Whether it lies beside all others.
+    pub(super) fn stands_apart(&self) -> bool {
+        stands_apart(self.incident.kind)
+    }
+
+    /// A check still finds it. What has changed is told, soon when it has become more or less urgent.
+    pub(super) fn stand(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
+        self.clear = None;
+        self.flaps = finding.flaps;
+        let incident = &self.incident;
+        let urgent = incident.severity != finding.severity || incident.cause != finding.cause;
+        let changed = incident.scope != finding.scope || incident.flaps != finding.flaps;
+        let spacing = if urgent { turn.policy.look_again } else { STANDING_NEWS };
+        if (urgent || changed) && turn.lasted(self.told, spacing, Why::LookAgain) {
+            self.incident.evidence.clear();
+            self.become_finding(turn, finding);
+        }
+    }
+
+    /// No check finds it any more: resolves it once its subject has been known to be good for long enough.
+    pub(super) fn fade(&mut self, turn: &mut Turn<'_>) {
+        // Of this one kind the states of links tell, not a check.
+        let unwanted = self.incident.kind == IncidentKind::GatewayUnwanted;
+        let good = if unwanted {
+            all_good(turn.world, &self.incident, Doubt::Refused)
+        } else {
+            checks::good(turn, &self.incident)
+        };
+        if !good {
+            self.clear = None;
+            return;
+        }
+        let since = *self.clear.get_or_insert(turn.now);
         if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
@@ -195,6 +265,7 @@ impl Entry {
 
     fn tell(&mut self, turn: &mut Turn<'_>, stage: Stage) {
         let incident = &mut self.incident;
+        incident.flaps = self.flaps.or(incident.flaps);
         incident.revision += 1;
         incident.updated = turn.now.wall;
         if let Some(before) = self.clients_before {

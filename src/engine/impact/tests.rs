@@ -98,7 +98,7 @@ fn resynced(out: &[Output]) -> Vec<(String, u64)> {
             Some((link.to_string(), after.as_secs()))
         }
         Output::Ask(_) => None,
-        Output::Incident(_) | Output::Beat(_) => panic!("neither is put out here"),
+        Output::Incident(_) | Output::Beat(_) | Output::Probe(_) => panic!("none of these is put out here"),
     });
     told.collect()
 }

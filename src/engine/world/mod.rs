@@ -5,16 +5,20 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Vantage,
+    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Vantage,
 };
 
+use super::checks::Told;
+use super::flaps::{Damping, Watch};
 use super::impact::Streams;
+use super::probes::Probes;
 use super::rounds::{Heard, Rounds};
 use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
 use crate::model::time::Now;
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Place of a cluster in [`World::clusters`].
@@ -42,6 +46,10 @@ pub(super) struct World {
     pub(super) streams: Streams,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
+    /// When our monotonic clock was started, by our wall clock.
+    pub(super) clock_began: Option<DateTime<Utc>>,
+    /// How much the links between clusters flap.
+    pub(super) damping: Damping,
 }
 
 /// What became of an identity that was heard.
@@ -107,6 +115,7 @@ impl World {
             refused: None,
             weighed: None,
             looked: None,
+            probes: Probes::default(),
         });
         for server in &mut self.servers {
             server.paths.push(Path::default());
@@ -158,6 +167,9 @@ impl World {
             paths: vec![Path::default(); self.clusters.len()],
             links: BTreeMap::new(),
             reports: Reports::default(),
+            config: None,
+            gateways: None,
+            told: Told::default(),
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -178,6 +190,9 @@ impl World {
         server.joined = now.mono;
         server.heard = Heard::default();
         server.reports = Reports::default();
+        server.config = None;
+        server.gateways = None;
+        server.told = Told::default();
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;
@@ -188,6 +203,7 @@ impl World {
             link.listed = None;
             link.peer = None;
             link.traffic = Traffic::default();
+            link.watch = Watch::default();
         }
     }
 

@@ -1,13 +1,18 @@
 //! The things that are known, and what is known of each.
 
 use super::{ClusterIx, ServerIx};
+use crate::engine::checks::Told;
+use crate::engine::flaps::Watch;
 use crate::engine::latency::Latency;
+use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
 use crate::engine::traffic::{Ours, Traffic};
 use crate::model::ask::BeatPlan;
 use crate::model::evidence::Evidence;
 use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
-use crate::model::observation::{AccountInterest, Disconnect, ServerVersion};
+use crate::model::observation::{
+    AccountInterest, ConfigReport, Disconnect, GatewayConnection, ServerVersion,
+};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
@@ -63,6 +68,8 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) weighed: Option<Mono>,
     /// When every cluster was last asked about this one, while it is doubted.
     pub(in crate::engine) looked: Option<Mono>,
+    /// What our own host found at its gateway addresses.
+    pub(in crate::engine) probes: Probes,
 }
 
 /// A directed link between clusters.
@@ -91,6 +98,12 @@ pub(in crate::engine) struct Server {
     /// Outbound links, by receiving cluster.
     pub(in crate::engine) links: BTreeMap<ClusterIx, Outbound>,
     pub(in crate::engine) reports: Reports,
+    /// What it told of its configuration in this life.
+    pub(in crate::engine) config: Option<Box<ConfigReport>>,
+    /// Its latest GATEWAYZ in this life.
+    pub(in crate::engine) gateways: Option<Gateways>,
+    /// What the standing checks need of it besides.
+    pub(in crate::engine) told: Told,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
@@ -108,6 +121,15 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) configured: bool,
     /// The account it calls its system account.
     pub(in crate::engine) system_account: Option<String>,
+}
+
+/// The gateway connections that a server listed.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Gateways {
+    /// When it was heard.
+    pub(in crate::engine) at: Mono,
+    pub(in crate::engine) outbound: Vec<GatewayConnection>,
+    pub(in crate::engine) inbound: Vec<GatewayConnection>,
 }
 
 /// Client connections of a server.
@@ -173,6 +195,8 @@ pub(in crate::engine) struct Outbound {
     /// The remote server it ends at, from GATEWAYZ.
     pub(in crate::engine) peer: Option<ServerId>,
     pub(in crate::engine) traffic: Traffic,
+    /// What shows whether it flaps.
+    pub(in crate::engine) watch: Watch,
     /// Accounts with interest across it, as last told, and when.
     pub(in crate::engine) interest: Option<(Mono, AccountInterest)>,
 }
@@ -200,6 +224,7 @@ impl Outbound {
             denied: false,
             peer: None,
             traffic: Traffic::default(),
+            watch: Watch::default(),
             interest: None,
         }
     }

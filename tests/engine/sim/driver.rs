@@ -5,9 +5,10 @@ use super::{Event, Sim, Told};
 use chrono::{DateTime, Utc};
 use gatewatch::engine::{Engine, Input, Output, Policy};
 use gatewatch::model::ask::{BeatPlan, Survey, Through};
-use gatewatch::model::ids::ServerId;
+use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::incident::Memory;
 use gatewatch::model::observation::{Round, Stall};
+use gatewatch::model::probe::{GatewayAddress, ProbeReport, ProbeRequest};
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::LinkState;
 use gatewatch::model::time::{Mono, Now};
@@ -117,6 +118,7 @@ impl Sim {
             match &mut input {
                 Input::Observed(seen) => seen.at = to,
                 Input::Vantage(change) => change.at = to,
+                Input::Probed(report) => report.at = to,
                 Input::Asked(_) | Input::Stalled(_) | Input::Restored(_) | Input::Tick => {}
             }
             self.feed(input);
@@ -147,8 +149,10 @@ impl Sim {
             Output::Transition(transition) => self.tell(Told::Transition(Box::new(transition))),
             Output::Incident(event) => self.tell(Told::Incident(event)),
             Output::Beat(plan) => self.plan(&plan),
+            Output::Probe(request) => self.probe(request),
             Output::Ask(request) => {
-                let cluster = self.place(request.cluster.as_str());
+                // A name that some configuration has wrong stands for nobody.
+                let Some(cluster) = self.find(request.cluster.as_str()) else { return };
                 let everywhere = request.through == Through::All;
                 let event = Event::Ask { cluster, servers: request.servers, what: request.what, everywhere };
                 self.at(self.now + 1, event);
@@ -156,8 +160,22 @@ impl Sim {
         }
     }
 
+    fn probe(&mut self, request: ProbeRequest) {
+        let life = self.driver.life;
+        for address in request.addresses {
+            self.at(self.now + 20, Event::Looked { life, target: request.target.clone(), address });
+        }
+    }
+
+    pub(super) fn looked(&mut self, life: u32, target: ClusterName, address: GatewayAddress) {
+        if self.driver.life == life {
+            let found = self.found_at(&address);
+            self.feed(Input::Probed(ProbeReport { target, address, at: self.mono(), found }));
+        }
+    }
+
     fn plan(&mut self, plan: &BeatPlan) {
-        let cluster = self.place(plan.cluster.as_str());
+        let Some(cluster) = self.find(plan.cluster.as_str()) else { return };
         let servers = plan.servers.iter().filter_map(|id| self.ids.get(id).copied()).collect();
         self.driver.plans.insert(cluster, Plan { everywhere: plan.through == Through::All, servers });
     }

@@ -1,16 +1,18 @@
 //! Servers: their lives, and what they report of themselves.
 
+use super::config::Config;
 use super::gateways::Gateway;
 use super::mail::Parcel;
 use super::{Event, Sim};
 use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::model::ask::Survey;
-use gatewatch::model::ids::ServerId;
+use gatewatch::model::ids::{ServerId, ServerName};
 use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
     ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity, ServerVersion,
     StatsReport,
 };
+use std::time::Duration;
 
 /// STATSZ is sent this often in the end. Milliseconds.
 const STATS_EVERY: u64 = 10_000;
@@ -35,6 +37,11 @@ pub(super) struct Server {
     pub(super) health: Health,
     /// In lame duck mode: takes no clients.
     pub(super) leaving: bool,
+    pub(super) config: Config,
+    /// What it will be configured with when it starts next.
+    pub(super) next: Config,
+    /// Whether it is about to dial a cluster.
+    pub(super) dialling: Vec<bool>,
     /// Its own outbound connection to each cluster.
     pub(super) out: Vec<Option<Gateway>>,
     /// What waits in its sockets while it is frozen.
@@ -51,7 +58,8 @@ impl Sim {
         let ix = self.servers.len();
         let number = self.clusters[cluster].servers.len() + 1;
         self.clusters[cluster].servers.push(ix);
-        let (major, minor, patch) = self.story.clusters[cluster].version;
+        let config = self.first_config(cluster);
+        let (major, minor, patch) = self.story.clusters[cluster].usual_version();
         self.servers.push(Server {
             cluster,
             number,
@@ -60,6 +68,9 @@ impl Sim {
             id: ServerId::from(""),
             health: Health::Dead,
             leaving: false,
+            config: config.clone(),
+            next: config,
+            dialling: vec![false; self.story.clusters.len()],
             out: (0..self.story.clusters.len()).map(|_| None).collect(),
             held: Vec::new(),
             skew: i64::try_from(self.rng.within(0, 400)).unwrap() - 200,
@@ -76,12 +87,26 @@ impl Sim {
             self.after(0, STATS_EVERY, Event::Stats { server: ix, life, interval: STATS_EVERY });
         }
         for ix in 0..self.servers.len() {
-            for to in self.clusters[self.servers[ix].cluster].remotes.clone() {
-                if let Some(peer) = self.someone_of(to) {
-                    self.link(ix, to, peer);
-                }
+            for to in self.listed(ix) {
+                self.boot_link(ix, to);
             }
         }
+        self.gossip();
+    }
+
+    fn boot_link(&mut self, ix: usize, to: usize) {
+        let flawless = self.way_to(ix, to) == Some(None);
+        match self.someone_of(to) {
+            Some(peer) if flawless && self.agree(ix, peer) && self.dial_cut(ix, peer).is_none() => {
+                self.link(ix, to, peer);
+            }
+            Some(_) | None => self.dial_within(ix, to, (50, 400)),
+        }
+    }
+
+    /// The clusters that it is configured with by their right names.
+    fn listed(&self, ix: usize) -> Vec<usize> {
+        (0..self.clusters.len()).filter(|&to| self.is_listed(ix, to)).collect()
     }
 
     fn begin_life(&mut self, ix: usize) {
@@ -89,6 +114,8 @@ impl Sim {
         server.life += 1;
         server.health = Health::Running;
         server.leaving = false;
+        server.config = server.next.clone();
+        server.dialling.fill(false);
         let cluster = self.clusters[server.cluster].name.as_str();
         server.id = ServerId::from(format!("{cluster}-{}.{}", server.number, server.life).as_str());
         self.ids.insert(server.id.clone(), (ix, server.life));
@@ -105,9 +132,10 @@ impl Sim {
         self.begin_life(ix);
         let life = self.servers[ix].life;
         self.after(FIRST_STATS, FIRST_STATS, Event::Stats { server: ix, life, interval: FIRST_STATS });
-        for to in self.clusters[self.servers[ix].cluster].remotes.clone() {
-            self.after(50, 400, Event::Redial { server: ix, life, to });
+        for to in self.listed(ix) {
+            self.dial_within(ix, to, (50, 400));
         }
+        self.gossip();
     }
 
     pub(super) fn kill_life(&mut self, ix: usize, life: u32) {
@@ -205,17 +233,20 @@ impl Sim {
                 connections: 10,
                 gateways: self.outbounds(ix).map(|(to, gateway)| self.stats_of(to, gateway)).collect(),
                 made,
-                routes: None,
+                routes: Some(self.routes(ix)),
                 asked,
             }),
             Survey::Gateways => Fact::Gateways(GatewaysReport {
                 server,
-                outbound: self.outbounds(ix).map(|(to, gateway)| self.row(to, gateway)).collect(),
-                inbound: Vec::new(),
+                outbound: self.outbounds(ix).map(|(to, gateway)| self.row(ix, to, gateway)).collect(),
+                inbound: self.inbound(ix),
                 made,
             }),
             Survey::Config => Fact::Config(ConfigReport {
-                remotes: self.remote_names(ix).into_iter().map(Into::into).collect(),
+                remotes: self.listed_remotes(ix),
+                rejects_unknown: self.servers[ix].config.rejects_unknown,
+                gateway_tls: self.story.tls,
+                certificate_ends: self.certificate_ends(ix),
                 made,
                 ..ConfigReport::new(server)
             }),
@@ -230,6 +261,16 @@ impl Sim {
         let server = &mut self.servers[ix];
         server.reports += 1;
         wall + TimeDelta::milliseconds(server.skew) + TimeDelta::microseconds(server.reports % 1000)
+    }
+
+    /// Servers of its cluster, each is connected with every other.
+    fn routes(&self, ix: usize) -> Vec<ServerName> {
+        let peers = self.clusters[self.servers[ix].cluster].servers.iter();
+        let alive = peers.filter(|&&peer| peer != ix && self.servers[peer].health != Health::Dead);
+        let mut names: Vec<ServerName> =
+            alive.map(|&peer| self.servers[peer].number.to_string().as_str().into()).collect();
+        names.sort();
+        names
     }
 
     fn outbounds(&self, ix: usize) -> impl Iterator<Item = (usize, &Gateway)> {
@@ -248,21 +289,32 @@ impl Sim {
         }
     }
 
-    fn row(&self, to: usize, gateway: &Gateway) -> GatewayConnection {
+    fn row(&self, ix: usize, to: usize, gateway: &Gateway) -> GatewayConnection {
         GatewayConnection {
             cluster: self.clusters[to].name.clone(),
             peer: self.servers[gateway.peer].id.clone(),
             connection: gateway.id,
             started: None,
-            configured: true,
+            configured: self.is_listed(ix, to),
             idle: None,
             rtt: None,
             accounts: None,
         }
     }
 
-    fn remote_names(&self, ix: usize) -> Vec<gatewatch::model::ids::ClusterName> {
-        let remotes = &self.clusters[self.servers[ix].cluster].remotes;
-        remotes.iter().map(|&to| self.clusters[to].name.clone()).collect()
+    /// Connections that servers of other clusters have to this one.
+    fn inbound(&self, ix: usize) -> Vec<GatewayConnection> {
+        let home = self.servers[ix].cluster;
+        let others = self.servers.iter().filter_map(|server| {
+            let gateway = server.out[home].as_ref().filter(|gateway| gateway.peer == ix)?;
+            Some(GatewayConnection {
+                cluster: self.clusters[server.cluster].name.clone(),
+                peer: server.id.clone(),
+                configured: false,
+                idle: Some(Duration::from_millis(self.now - gateway.arrived)),
+                ..self.row(ix, home, gateway)
+            })
+        });
+        others.collect()
     }
 }
