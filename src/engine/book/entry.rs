@@ -81,11 +81,7 @@ impl Entry {
             evidence: finding.evidence.clone(),
             flaps: finding.flaps,
             server_view: finding.view.clone(),
-            impact: Impact {
-                messages_per_second: finding.rate.map(|(messages, _)| messages),
-                bytes_per_second: finding.rate.map(|(_, bytes)| bytes),
-                ..Impact::default()
-            },
+            impact: rates(&Impact::default(), finding.rate),
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
@@ -169,6 +165,7 @@ impl Entry {
         incident.scope = finding.scope.clone();
         incident.cause = finding.cause;
         incident.server_view = finding.view.clone();
+        incident.impact = rates(&incident.impact, finding.rate);
         add_evidence(&mut incident.evidence, &finding.evidence);
         self.tell(turn, Stage::Updated);
     }
@@ -282,6 +279,18 @@ impl Entry {
         }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));
+    }
+}
+
+/// The impact with these rates, unless it told of more: an incident that shrinks has cost what it cost.
+fn rates(impact: &Impact, rate: Option<(f64, f64)>) -> Impact {
+    let most = |before: Option<f64>, now: Option<f64>| {
+        before.map_or(now, |before| Some(before.max(now?))).or(before)
+    };
+    Impact {
+        messages_per_second: most(impact.messages_per_second, rate.map(|(messages, _)| messages)),
+        bytes_per_second: most(impact.bytes_per_second, rate.map(|(_, bytes)| bytes)),
+        ..impact.clone()
     }
 }
 
