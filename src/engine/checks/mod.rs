@@ -112,7 +112,7 @@ impl<'a> Look<'a> {
         let mut pairs = Vec::new();
         for a in self.world.clusters_by_name() {
             let (name, links) = (&self.world.clusters[a].name, &self.world.clusters[a].links);
-            for (&b, _) in links {
+            for &b in links.keys() {
                 // Known from both sides, a pair is taken from the first.
                 let mutual = self.world.clusters[b].links.contains_key(&a);
                 if !mutual || *name < self.world.clusters[b].name {
