@@ -12,6 +12,7 @@
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! probes     what our own host finds at gateway addresses
+//! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
 //! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
@@ -27,6 +28,7 @@ mod checks;
 mod clusters;
 mod correlate;
 mod flaps;
+mod impact;
 mod latency;
 mod links;
 mod observe;
@@ -35,6 +37,7 @@ mod probes;
 mod rounds;
 mod servers;
 mod snapshot;
+mod traffic;
 mod turn;
 mod vantages;
 mod world;
@@ -108,6 +111,10 @@ pub enum Why {
     LookAgain,
     /// A bad state has lasted long enough for an incident.
     Alert,
+    /// It is to be asked anew what a loss costs.
+    Weigh,
+    /// It has been watched long enough how things settle after a heal.
+    Settle,
     /// A good state has lasted long enough to resolve one.
     Clear,
 }
@@ -158,6 +165,7 @@ impl Engine {
             Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
+                self.book.stalled(&stall);
                 true
             }
             Input::Restored(memory) => {

@@ -99,7 +99,7 @@ impl Turn<'_> {
         }
     }
 
-    fn emit(&mut self, change: Change, basis: Option<Basis>, evidence: Vec<Evidence>) {
+    pub(super) fn emit(&mut self, change: Change, basis: Option<Basis>, evidence: Vec<Evidence>) {
         self.out.push(Output::Transition(Transition { at: self.now, change, basis, evidence }));
     }
 }

@@ -6,10 +6,12 @@
     reason = "a test fails by panicking, and says what it measured"
 )]
 
+mod catalogue;
 mod invariants;
 mod properties;
 mod scenarios;
 mod sim;
 mod standing;
+#[path = "../story/mod.rs"]
 mod story;
 mod truth;

@@ -1,9 +1,10 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
-use super::good::all_good;
+use super::good::{Doubt, all_good};
 use super::scope::{contains, stands_apart};
 use crate::engine::checks;
 use crate::engine::correlate::Finding;
+use crate::engine::impact::{Toll, costs};
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
 use crate::engine::{Output, Why};
@@ -37,6 +38,8 @@ pub(super) struct Entry {
     clients_before: Option<u64>,
     /// How often it has flapped by now.
     flaps: Option<Flaps>,
+    /// What it costs, where it is about links.
+    toll: Option<Toll>,
 }
 
 /// What an incident would change into.
@@ -62,7 +65,8 @@ impl Moved {
 impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
-        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None, flaps: None }
+        let (clear, moved, told) = (None, None, Mono::default());
+        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None }
     }
 
     /// Opens an incident for a finding.
@@ -92,14 +96,26 @@ impl Entry {
             told: now.mono,
             clients_before: Some(before),
             flaps: None,
+            toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
         };
         entry.tell(turn, Stage::Opened);
         entry
     }
 
+    /// Nothing was seen for so long: no change and no good state has lasted through it.
+    pub(super) fn stalled(&mut self, span: Duration) {
+        if let Some(clear) = &mut self.clear {
+            clear.mono = clear.mono + span;
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.since = moved.since + span;
+        }
+    }
+
     /// Follows the finding that it stands for.
     pub(super) fn follow(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;
+        self.weigh(turn);
         let incident = &self.incident;
         let same = incident.kind == finding.kind
             && incident.subject == finding.subject
@@ -113,6 +129,14 @@ impl Entry {
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }
+    }
+
+    /// Asks for what it costs, and counts what is known of that.
+    fn weigh(&mut self, turn: &mut Turn<'_>) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.broken_again();
+        toll.ask(turn, &self.incident.scope);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
     }
 
     /// Whether the change has lasted: as long as a new incident would have to when it grew, as long as a resolution when it shrank,
@@ -152,7 +176,9 @@ impl Entry {
     /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
     fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         let incident = &self.incident;
-        let news = incident.cause != finding.cause
+        let costlier = self.toll.as_ref().is_some_and(|toll| toll.news(&incident.impact));
+        let news = costlier
+            || incident.cause != finding.cause
             || incident.departure != finding.departure
             || incident.severity != finding.severity
             || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()
@@ -168,15 +194,27 @@ impl Entry {
             return;
         }
         self.moved = None;
-        if !all_good(turn.world, &self.incident) {
+        // A single missed beat says nothing of what went before; but nothing is resolved while it is doubted.
+        if !all_good(turn.world, &self.incident, Doubt::Allowed) {
             self.clear = None;
+            self.weigh(turn);
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
-        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
+        self.settle(turn, since.mono);
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
+    }
+
+    /// How far what it cost has settled since the heal.
+    fn settle(&mut self, turn: &mut Turn<'_>, healed: Mono) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.settle(turn, healed);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
+        self.incident.impact.resynced_after = toll.resynced_after();
     }
 
     /// Whether it lies beside all others.
@@ -202,8 +240,11 @@ impl Entry {
     pub(super) fn fade(&mut self, turn: &mut Turn<'_>) {
         // Of this one kind the states of links tell, not a check.
         let unwanted = self.incident.kind == IncidentKind::GatewayUnwanted;
-        let good =
-            if unwanted { all_good(turn.world, &self.incident) } else { checks::good(turn, &self.incident) };
+        let good = if unwanted {
+            all_good(turn.world, &self.incident, Doubt::Refused)
+        } else {
+            checks::good(turn, &self.incident)
+        };
         if !good {
             self.clear = None;
             return;
@@ -213,6 +254,11 @@ impl Entry {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
+    }
+
+    /// What is still to settle though the incident is resolved.
+    pub(super) fn unsettled(&mut self) -> Option<Toll> {
+        self.toll.take_if(|toll| toll.healed().is_some() && toll.resynced_after().is_none())
     }
 
     pub(super) fn resolve(&mut self, turn: &mut Turn<'_>) {
@@ -229,6 +275,10 @@ impl Entry {
             let closed = closed_until(turn.world, &incident.scope, turn.now.mono + CLIENTS_BEFORE)
                 .saturating_sub(before);
             incident.impact.clients_disconnected = incident.impact.clients_disconnected.max(closed);
+        }
+        if let Some(toll) = &mut self.toll {
+            toll.count(turn.world, &incident.scope, &mut incident.impact);
+            toll.tell(&incident.impact);
         }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));

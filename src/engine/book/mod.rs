@@ -6,15 +6,20 @@
 mod entry;
 mod good;
 mod scope;
+mod sight;
 mod standing;
 
 use super::Why;
 use super::correlate::{Finding, findings};
+use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
-use crate::model::incident::{Incident, Subject};
+use crate::model::ask::Survey;
+use crate::model::incident::{Incident, IncidentKind, Subject};
+use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
-use scope::{contains, covers, same_subject, same_things, stands_apart};
+use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
+use sight::in_sight;
 use standing::Standing;
 use std::collections::BTreeMap;
 
@@ -22,9 +27,38 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     open: Vec<Entry>,
+    /// What resolved incidents cost, until that has settled.
+    settling: Vec<Toll>,
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
-    waiting: BTreeMap<Subject, Mono>,
+    waiting: BTreeMap<Subject, Waiting>,
     standing: Standing,
+}
+
+/// Something bad that has not been told yet.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// Since when anything is bad about its subject.
+    since: Mono,
+    /// What it is now, and since when it is that.
+    kind: IncidentKind,
+    kind_since: Mono,
+}
+
+impl Waiting {
+    /// How it goes on with this finding.
+    fn goes_on(before: Option<Self>, kind: IncidentKind, now: Mono) -> Self {
+        match before {
+            Some(before) if before.kind == kind => before,
+            // A pair that is down is degraded too.
+            Some(before)
+                if before.kind == IncidentKind::GatewayDown && kind == IncidentKind::GatewayDegraded =>
+            {
+                Self { kind, kind_since: before.since, ..before }
+            }
+            Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
+            Some(_) | None => Self { since: now, kind, kind_since: now },
+        }
+    }
 }
 
 impl Book {
@@ -39,6 +73,16 @@ impl Book {
             incidents.into_iter().filter(|incident| incident.resolved.is_none()).map(Entry::restored),
         );
         self.open.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
+    }
+
+    /// This process did not run: what lasted until then may have ended and begun again meanwhile.
+    pub(super) fn stalled(&mut self, stall: &Stall) {
+        let span = stall.to.since(stall.from);
+        for waiting in self.waiting.values_mut() {
+            waiting.since = waiting.since + span;
+            waiting.kind_since = waiting.kind_since + span;
+        }
+        self.open.iter_mut().for_each(|entry| entry.stalled(span));
     }
 
     /// Compares what is found with what is open, and puts out the difference.
@@ -72,7 +116,10 @@ impl Book {
                 None => entry.clearing(turn),
             }
         }
+        let resolved = self.open.iter_mut().filter(|entry| entry.incident.resolved.is_some());
+        self.settling.extend(resolved.filter_map(Entry::unsettled));
         self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
     }
 
@@ -84,11 +131,21 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
-            if turn.lasted(since, turn.alert_after(&finding.subject), Why::Alert) {
+            let before =
+                before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
+            let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            // What it has just turned into may be a moment's appearance.
+            let patience = turn.alert_after(&finding.subject);
+            let lasted = turn.lasted(waiting.since, patience, Why::Alert)
+                && turn.lasted(waiting.kind_since, patience / 2, Why::Alert);
+            if lasted {
                 self.open.push(Entry::open(turn, finding));
             } else {
-                self.waiting.insert(finding.subject.clone(), since);
+                self.waiting.insert(finding.subject.clone(), waiting);
+                // So that what it costs is known by the time it is told.
+                if costs(finding.kind) {
+                    turn.ask_costs(&ends(&finding.scope), ASK_EVERY, &[Survey::JetStream]);
+                }
             }
         }
     }

@@ -15,6 +15,32 @@ pub(super) fn same_subject(incident: &Incident, finding: &Finding) -> bool {
         && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
 }
 
+/// Whether one kind of trouble may show itself as the other first: all about the links of a subject, or all about who is heard there.
+pub(super) fn akin(a: IncidentKind, b: IncidentKind) -> bool {
+    about_links(a) == about_links(b)
+}
+
+fn about_links(kind: IncidentKind) -> bool {
+    match kind {
+        IncidentKind::ClusterIsolated
+        | IncidentKind::GatewayDown
+        | IncidentKind::GatewayDegraded
+        | IncidentKind::GatewayFlapping
+        | IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved => true,
+        IncidentKind::VantageLost
+        | IncidentKind::ClusterOffline
+        | IncidentKind::ServerLost
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => false,
+    }
+}
+
 /// Whether a finding touches what an open incident touches, and so may be what has become of it.
 pub(super) fn same_things(incident: &Incident, finding: &Finding) -> bool {
     touch(&incident.scope, &finding.scope)

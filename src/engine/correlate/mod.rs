@@ -236,8 +236,7 @@ impl Finder<'_> {
     fn one_server_behind_all(&mut self) {
         for ix in self.suspects() {
             let cluster = self.world.servers[ix].cluster;
-            let peers = self.world.clusters[cluster].servers.iter();
-            let alone = peers.filter(|&&peer| self.world.servers[peer].present()).count() < 2;
+            let alone = self.is_alone(cluster);
             let touches =
                 |&&(server, to): &&Cut| to == cluster || self.world.servers[server].cluster == cluster;
             if alone || !self.cuts.iter().filter(touches).all(|cut| takes_part(self.world, ix, cut)) {
@@ -265,7 +264,8 @@ impl Finder<'_> {
             let (remotes, sends) = parts.entry(server).or_default();
             remotes.insert(to);
             *sends += 1;
-            if let Some(peer) = peer(self.world, server, to) {
+            // At a lone server every link ends: that says nothing about it.
+            if let Some(peer) = peer(self.world, server, to).filter(|_| !self.is_alone(to)) {
                 parts.entry(peer).or_default().0.insert(self.world.servers[server].cluster);
             }
         }
@@ -275,6 +275,12 @@ impl Finder<'_> {
             (Reverse(remotes.len()), Reverse(*sends), &self.world.servers[*ix].key)
         });
         suspects.into_iter().map(|(ix, _)| ix).collect()
+    }
+
+    /// Whether the cluster has one present server only.
+    fn is_alone(&self, cluster: ClusterIx) -> bool {
+        let servers = self.world.clusters[cluster].servers.iter();
+        servers.filter(|&&server| self.world.servers[server].present()).count() < 2
     }
 
     fn pairs_degraded(&mut self) {

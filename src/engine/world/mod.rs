@@ -5,13 +5,15 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Vantage,
 };
 
 use super::checks::Told;
 use super::flaps::{Damping, Watch};
+use super::impact::Streams;
 use super::probes::Probes;
 use super::rounds::{Heard, Rounds};
+use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
@@ -40,6 +42,8 @@ pub(super) struct World {
     by_name: BTreeMap<ClusterName, ClusterIx>,
     by_key: BTreeMap<ServerKey, ServerIx>,
     by_id: HashMap<ServerId, ServerIx>,
+    /// Streams that servers lead, as they last told.
+    pub(super) streams: Streams,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
     /// When our monotonic clock was started, by our wall clock.
@@ -109,6 +113,7 @@ impl World {
             plan: None,
             links: BTreeMap::new(),
             refused: None,
+            weighed: None,
             looked: None,
             probes: Probes::default(),
         });
