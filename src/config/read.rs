@@ -177,9 +177,21 @@ fn survey(section: Section<'_>) -> SurveySettings {
     let survey = SurveySettings {
         gatewayz_every: section.or("gatewayz_every", secs(30), every()),
         varz_every: section.or("varz_every", secs(60), every()),
+        jetstream_every: section.or("jetstream_every", Some(secs(300)), seldom),
+        interest_every: section.or("interest_every", Some(secs(300)), seldom),
     };
     section.finish();
     survey
+}
+
+/// A span for questions with large answers; zero turns them off.
+fn seldom(node: &Node) -> Result<Option<Duration>, String> {
+    let span = duration(Duration::ZERO..=HOUR)(node)?;
+    match span {
+        Duration::ZERO => Ok(None),
+        span if span < secs(10) => Err(format!("{} is below 10s; \"0s\" turns it off", render(span))),
+        span => Ok(Some(span)),
+    }
 }
 
 fn probe(section: Section<'_>, places: &Places) -> ProbeSettings {

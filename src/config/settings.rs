@@ -113,6 +113,11 @@ pub struct SurveySettings {
     pub gatewayz_every: Duration,
     /// `survey.varz_every`: time between two questions for the configured gateways. 1 s to 1 hour, default 60 s.
     pub varz_every: Duration,
+    /// `survey.jetstream_every`: time between two questions for streams, mirrors and sources, beside those that an incident asks. 10 s to
+    /// 1 hour; `0s` never asks, also not on an incident: `None`. Default 5 minutes.
+    pub jetstream_every: Option<Duration>,
+    /// `survey.interest_every`: the same for the accounts with interest across each gateway connection. Default 5 minutes.
+    pub interest_every: Option<Duration>,
 }
 
 /// `[probe]`: looking at gateway addresses from this host: name, connect, greeting, certificate.

@@ -216,6 +216,8 @@ pub fn policy(settings: &Settings) -> Policy {
         join_grace: detect.join_grace,
         probe: settings.probe.enabled,
         probe_every: settings.probe.every,
+        ask_jetstream: settings.survey.jetstream_every.is_some(),
+        ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
     }
 }

@@ -8,9 +8,11 @@
 //! vantages   are our own connections sound?        (their silence is never evidence about servers)
 //! servers    who is live, leaving, stopped, lost?
 //! links      who cannot send where?                (server links, then the links made of them)
+//! flaps      links that break and come back again and again
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! probes     what our own host finds at gateway addresses
+//! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
 //! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
@@ -25,6 +27,8 @@ mod cause;
 mod checks;
 mod clusters;
 mod correlate;
+mod flaps;
+mod impact;
 mod latency;
 mod links;
 mod observe;
@@ -33,6 +37,7 @@ mod probes;
 mod rounds;
 mod servers;
 mod snapshot;
+mod traffic;
 mod turn;
 mod vantages;
 mod world;
@@ -106,6 +111,10 @@ pub enum Why {
     LookAgain,
     /// A bad state has lasted long enough for an incident.
     Alert,
+    /// It is to be asked anew what a loss costs.
+    Weigh,
+    /// It has been watched long enough how things settle after a heal.
+    Settle,
     /// A good state has lasted long enough to resolve one.
     Clear,
 }
@@ -228,6 +237,9 @@ impl Turn<'_> {
     }
 
     fn restored(&mut self, memory: &Memory) {
+        for incident in &memory.incidents {
+            self.flaps_restored(incident);
+        }
         for link in &memory.links {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),

@@ -33,6 +33,10 @@ pub struct Policy {
     pub probe: bool,
     /// How often the gateways of a cluster are looked at while nothing is suspected.
     pub probe_every: Duration,
+    /// Whether servers may be asked for streams while links are cut and after the heal.
+    pub ask_jetstream: bool,
+    /// Whether servers may be asked for accounts with interest after the heal.
+    pub ask_interest: bool,
 }
 
 impl Default for Policy {
@@ -51,6 +55,8 @@ impl Default for Policy {
             checks: Checks::default(),
             probe: true,
             probe_every: Duration::from_secs(3600),
+            ask_jetstream: true,
+            ask_interest: true,
         }
     }
 }

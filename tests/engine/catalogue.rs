@@ -32,7 +32,12 @@ fn every_fault_of_the_catalogue_is_told_as_what_it_is() {
     });
     let mut wrong = wrong.into_inner().unwrap();
     wrong.sort();
-    assert!(wrong.is_empty(), "{} entries are told otherwise than expected:\n\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} entries are told otherwise than expected:\n\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 }
 
 /// All entries that the simulation can play, by name.
@@ -58,16 +63,23 @@ fn play_often(name: &str, story: &Story, seeds: u64) -> Option<String> {
     for seed in 1..=seeds {
         let story = with_seed(story, seed);
         let (verdict, said) = play(&story);
-        let causes: Vec<String> = verdict.outcomes.iter().filter(|one| one.right && !one.cause_right).map(cause).collect();
+        let causes: Vec<String> =
+            verdict.outcomes.iter().filter(|one| one.right && !one.cause_right).map(cause).collect();
         untrue += u64::from(!verdict.is_true());
         wrong_cause += u64::from(!causes.is_empty());
         if first.is_none() && (!verdict.is_true() || !causes.is_empty()) {
             let complaints: Vec<String> = verdict.complaints().into_iter().chain(causes).collect();
             let told: Vec<String> = said.iter().map(ToString::to_string).collect();
-            first = Some(format!("seed {seed}:\n  {}\n  told:\n    {}\n", complaints.join("\n  "), told.join("\n    ")));
+            first = Some(format!(
+                "seed {seed}:\n  {}\n  told:\n    {}\n",
+                complaints.join("\n  "),
+                told.join("\n    ")
+            ));
         }
     }
-    first.map(|first| format!("{name}: {untrue} of {seeds} untrue, {wrong_cause} with a wrong cause; first with {first}"))
+    first.map(|first| {
+        format!("{name}: {untrue} of {seeds} untrue, {wrong_cause} with a wrong cause; first with {first}")
+    })
 }
 
 fn cause(outcome: &crate::story::Outcome) -> String {

@@ -11,6 +11,7 @@ mod invariants;
 mod properties;
 mod scenarios;
 mod sim;
+mod standing;
 #[path = "../story/mod.rs"]
 mod story;
 mod truth;

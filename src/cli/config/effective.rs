@@ -51,6 +51,8 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
     list.section("survey", "[survey]", |s| {
         s.put("gatewayz_every", span(settings.survey.gatewayz_every));
         s.put("varz_every", span(settings.survey.varz_every));
+        s.put("jetstream_every", span(settings.survey.jetstream_every.unwrap_or_default()));
+        s.put("interest_every", span(settings.survey.interest_every.unwrap_or_default()));
     });
     list.section("probe", "[probe]", |s| probe(s, settings));
     list.section("instance", "[instance]", |s| s.put("name", quoted(&settings.instance.name)));

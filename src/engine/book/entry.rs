@@ -4,13 +4,16 @@ use super::good::{Doubt, all_good};
 use super::scope::{contains, stands_apart};
 use crate::engine::checks;
 use crate::engine::correlate::Finding;
+use crate::engine::impact::{Toll, costs};
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
 use crate::engine::{Output, Why};
 use crate::model::evidence::Evidence;
 use crate::model::ids::ServerKey;
 use crate::model::impact::Impact;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject};
+use crate::model::incident::{
+    Flaps, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
+};
 use crate::model::time::{Mono, Now};
 use std::time::Duration;
 use ulid::Ulid;
@@ -33,6 +36,10 @@ pub(super) struct Entry {
     told: Mono,
     /// Client connections closed on the touched servers before the incident.
     clients_before: Option<u64>,
+    /// How often it has flapped by now.
+    flaps: Option<Flaps>,
+    /// What it costs, where it is about links.
+    toll: Option<Toll>,
 }
 
 /// What an incident would change into.
@@ -58,7 +65,8 @@ impl Moved {
 impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
-        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None }
+        let (clear, moved, told) = (None, None, Mono::default());
+        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None }
     }
 
     /// Opens an incident for a finding.
@@ -81,8 +89,15 @@ impl Entry {
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
-        let mut entry =
-            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before) };
+        let mut entry = Self {
+            incident,
+            clear: None,
+            moved: None,
+            told: now.mono,
+            clients_before: Some(before),
+            flaps: None,
+            toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
+        };
         entry.tell(turn, Stage::Opened);
         entry
     }
@@ -100,6 +115,7 @@ impl Entry {
     /// Follows the finding that it stands for.
     pub(super) fn follow(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;
+        self.weigh(turn);
         let incident = &self.incident;
         let same = incident.kind == finding.kind
             && incident.subject == finding.subject
@@ -113,6 +129,14 @@ impl Entry {
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }
+    }
+
+    /// Asks for what it costs, and counts what is known of that.
+    fn weigh(&mut self, turn: &mut Turn<'_>) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.broken_again();
+        toll.ask(turn, &self.incident.scope);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
     }
 
     /// Whether the change has lasted: as long as a new incident would have to when it grew, as long as a resolution when it shrank,
@@ -152,7 +176,9 @@ impl Entry {
     /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
     fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         let incident = &self.incident;
-        let news = incident.cause != finding.cause
+        let costlier = self.toll.as_ref().is_some_and(|toll| toll.news(&incident.impact));
+        let news = costlier
+            || incident.cause != finding.cause
             || incident.departure != finding.departure
             || incident.severity != finding.severity
             || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()
@@ -171,14 +197,24 @@ impl Entry {
         // A single missed beat says nothing of what went before; but nothing is resolved while it is doubted.
         if !all_good(turn.world, &self.incident, Doubt::Allowed) {
             self.clear = None;
+            self.weigh(turn);
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
+        self.settle(turn, since.mono);
         let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
         if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
+    }
+
+    /// How far what it cost has settled since the heal.
+    fn settle(&mut self, turn: &mut Turn<'_>, healed: Mono) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.settle(turn, healed);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
+        self.incident.impact.resynced_after = toll.resynced_after();
     }
 
     /// Whether it lies beside all others.
@@ -189,12 +225,12 @@ impl Entry {
     /// A check still finds it. What has changed is told, soon when it has become more or less urgent.
     pub(super) fn stand(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;
+        self.flaps = finding.flaps;
         let incident = &self.incident;
         let urgent = incident.severity != finding.severity || incident.cause != finding.cause;
         let changed = incident.scope != finding.scope || incident.flaps != finding.flaps;
         let spacing = if urgent { turn.policy.look_again } else { STANDING_NEWS };
         if (urgent || changed) && turn.lasted(self.told, spacing, Why::LookAgain) {
-            self.incident.flaps = finding.flaps;
             self.incident.evidence.clear();
             self.become_finding(turn, finding);
         }
@@ -202,16 +238,27 @@ impl Entry {
 
     /// No check finds it any more: resolves it once its subject has been known to be good for long enough.
     pub(super) fn fade(&mut self, turn: &mut Turn<'_>) {
-        if !checks::good(turn, &self.incident) {
+        // Of this one kind the states of links tell, not a check.
+        let unwanted = self.incident.kind == IncidentKind::GatewayUnwanted;
+        let good = if unwanted {
+            all_good(turn.world, &self.incident, Doubt::Refused)
+        } else {
+            checks::good(turn, &self.incident)
+        };
+        if !good {
             self.clear = None;
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
-        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
-        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
+        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
+    }
+
+    /// What is still to settle though the incident is resolved.
+    pub(super) fn unsettled(&mut self) -> Option<Toll> {
+        self.toll.take_if(|toll| toll.healed().is_some() && toll.resynced_after().is_none())
     }
 
     pub(super) fn resolve(&mut self, turn: &mut Turn<'_>) {
@@ -221,12 +268,17 @@ impl Entry {
 
     fn tell(&mut self, turn: &mut Turn<'_>, stage: Stage) {
         let incident = &mut self.incident;
+        incident.flaps = self.flaps.or(incident.flaps);
         incident.revision += 1;
         incident.updated = turn.now.wall;
         if let Some(before) = self.clients_before {
             let closed = closed_until(turn.world, &incident.scope, turn.now.mono + CLIENTS_BEFORE)
                 .saturating_sub(before);
             incident.impact.clients_disconnected = incident.impact.clients_disconnected.max(closed);
+        }
+        if let Some(toll) = &mut self.toll {
+            toll.count(turn.world, &incident.scope, &mut incident.impact);
+            toll.tell(&incident.impact);
         }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));

@@ -65,7 +65,9 @@ fn server_link_good(world: &World, link: &ServerLink, doubt: Doubt) -> bool {
             let good = match server.links.get(&to).map(|link| link.held.state) {
                 Some(ServerLinkState::Up) => true,
                 Some(ServerLinkState::Suspect) => doubt == Doubt::Allowed,
-                Some(ServerLinkState::Unknown | ServerLinkState::Down | ServerLinkState::Retired) | None => false,
+                Some(ServerLinkState::Unknown | ServerLinkState::Down | ServerLinkState::Retired) | None => {
+                    false
+                }
             };
             good || !world.expected(server.cluster, to)
         }

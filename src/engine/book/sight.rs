@@ -33,7 +33,8 @@ pub(super) fn in_sight(world: &World, policy: &Policy, finding: &Finding) -> boo
 fn is_seen(world: &World, policy: &Policy, link: &ServerLink) -> bool {
     let Some((server, to)) = world.server(&link.server).zip(world.cluster(&link.to)) else { return false };
     let ears = world.clusters[to].vantage.as_ref().filter(|_| world.sound(to));
-    let speaks = world.servers[server].heard_at.map(|at| at + policy.beat_period * (policy.confirm_beats + 1));
+    let speaks =
+        world.servers[server].heard_at.map(|at| at + policy.beat_period * (policy.confirm_beats + 1));
     let hears = |ears: &Vantage| ears.alive_through > Some(ears.void_before) && speaks >= ears.alive_through;
     let says_gone = |listed: Listed| !listed.up;
     ears.is_some_and(hears)

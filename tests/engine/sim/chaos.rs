@@ -50,7 +50,8 @@ impl Sim {
     /// Whether a question through our connection `at` is lost.
     pub(super) fn question_lost(&self, at: usize, server: usize) -> bool {
         !self.is_calm()
-            && self.dice(2, (server as u64) << 8 | at as u64, self.now).number() % 1000 < self.story.chaos.lost
+            && self.dice(2, (server as u64) << 8 | at as u64, self.now).number() % 1000
+                < self.story.chaos.lost
     }
 
     fn is_calm(&self) -> bool {

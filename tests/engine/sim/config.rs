@@ -138,7 +138,9 @@ impl Sim {
     /// The remotes that a server's VARZ lists.
     pub(super) fn listed_remotes(&self, ix: usize) -> Vec<ConfiguredRemote> {
         let listed = self.servers[ix].config.remotes.iter();
-        listed.map(|remote| ConfiguredRemote { cluster: remote.name.clone(), urls: self.urls(remote) }).collect()
+        listed
+            .map(|remote| ConfiguredRemote { cluster: remote.name.clone(), urls: self.urls(remote) })
+            .collect()
     }
 
     fn urls(&self, remote: &Remote) -> Vec<String> {

@@ -6,11 +6,11 @@ use super::mail::Parcel;
 use super::{Event, Sim};
 use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::model::ask::Survey;
-use gatewatch::model::ids::ServerId;
+use gatewatch::model::ids::{ServerId, ServerName};
 use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
-    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity,
-    ServerVersion, StatsReport,
+    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity, ServerVersion,
+    StatsReport,
 };
 use std::time::Duration;
 
@@ -233,7 +233,7 @@ impl Sim {
                 connections: 10,
                 gateways: self.outbounds(ix).map(|(to, gateway)| self.stats_of(to, gateway)).collect(),
                 made,
-                routes: None,
+                routes: Some(self.routes(ix)),
                 asked,
             }),
             Survey::Gateways => Fact::Gateways(GatewaysReport {
@@ -261,6 +261,16 @@ impl Sim {
         let server = &mut self.servers[ix];
         server.reports += 1;
         wall + TimeDelta::milliseconds(server.skew) + TimeDelta::microseconds(server.reports % 1000)
+    }
+
+    /// Servers of its cluster, each is connected with every other.
+    fn routes(&self, ix: usize) -> Vec<ServerName> {
+        let peers = self.clusters[self.servers[ix].cluster].servers.iter();
+        let alive = peers.filter(|&&peer| peer != ix && self.servers[peer].health != Health::Dead);
+        let mut names: Vec<ServerName> =
+            alive.map(|&peer| self.servers[peer].number.to_string().as_str().into()).collect();
+        names.sort();
+        names
     }
 
     fn outbounds(&self, ix: usize) -> impl Iterator<Item = (usize, &Gateway)> {

@@ -69,7 +69,11 @@ impl Sim {
                 self.restart_gatewatch();
             }
             // Made of cuts and heals when the story was unfolded, or done server by server by the operator.
-            Step::Flap(_) | Step::RollingRestart(_) | Step::Upgrade(..) | Step::Retire(_) | Step::Config(..) => {}
+            Step::Flap(_)
+            | Step::RollingRestart(_)
+            | Step::Upgrade(..)
+            | Step::Retire(_)
+            | Step::Config(..) => {}
         }
     }
 

@@ -169,7 +169,7 @@ fn confirmed(fault: &Fault, sim: &Sim) -> Option<u64> {
         Change::Server { to, .. } => *to == ServerState::Lost,
         Change::Cluster { to, .. } => matches!(to, ClusterState::Offline(_) | ClusterState::Unreachable),
         Change::Vantage { to, .. } => ours && matches!(to, VantageState::Gone | VantageState::Impaired),
-        Change::Link { .. } => false,
+        Change::Link { .. } | Change::Resynced { .. } => false,
     };
     let from = i64::try_from(fault.from).ok()?;
     let first = sim.told.iter().find_map(|(at, told)| match told {
