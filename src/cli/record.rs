@@ -136,7 +136,7 @@ impl Sink for AskBack {
         let request = match output {
             Output::Beat(plan) => Request::Beat(plan),
             Output::Ask(request) => Request::Ask(request),
-            Output::Transition(_) | Output::Incident(_) => return,
+            Output::Transition(_) | Output::Incident(_) | Output::Forgotten(..) => return,
         };
         if self.requests.try_send(request).is_err() {
             tracing::debug!("a request of the engine was left out");

@@ -10,6 +10,7 @@
 //! links      who cannot send where?                (server links, then the links made of them)
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
+//! intent     what people want: links that must or must not exist, silences, things to forget
 //! correlate  which root causes explain all that?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
@@ -21,6 +22,7 @@ mod book;
 mod cause;
 mod clusters;
 mod correlate;
+mod intent;
 mod latency;
 mod links;
 mod observe;
@@ -36,6 +38,7 @@ pub use policy::Policy;
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
+use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
@@ -57,6 +60,10 @@ pub enum Input {
     Stalled(Stall),
     /// What a former life of this process left; given once, before anything else.
     Restored(Memory),
+    /// All silences that there are, each time the list changes.
+    Silences(Vec<Silence>),
+    /// Somebody says that this is gone for good.
+    Forget(Forget),
     /// Time has passed: judge what is due.
     Tick,
 }
@@ -72,6 +79,8 @@ pub enum Output {
     Ask(SurveyRequest),
     /// Ask these servers for beats from now on.
     Beat(BeatPlan),
+    /// What became of an [`Input::Forget`].
+    Forgotten(Forget, ForgetOutcome),
 }
 
 /// When the engine wants a [`Input::Tick`] at the latest, and why. Earlier and extra ticks do no harm.
@@ -98,6 +107,8 @@ pub enum Why {
     Alert,
     /// A good state has lasted long enough to resolve one.
     Clear,
+    /// A silence may begin or end, or the list of them may be late.
+    Silence,
 }
 
 /// The state machine of a whole supercluster.
@@ -114,7 +125,8 @@ impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, world: World::default(), book: Book::default(), wake: None, dirty: false }
+        let world = World::new(&policy);
+        Self { policy, world, book: Book::default(), wake: None, dirty: false }
     }
 
     /// Takes one input in. Infallible: what makes no sense is ignored.
@@ -150,6 +162,18 @@ impl Engine {
             Input::Restored(memory) => {
                 turn.restored(&memory);
                 self.book.restore(memory.incidents);
+                true
+            }
+            Input::Silences(list) => {
+                turn.silences(list);
+                true
+            }
+            Input::Forget(what) => {
+                let (gone, outcome) = turn.forget(what.clone());
+                if outcome == ForgetOutcome::Done {
+                    self.book.forget(&mut turn, &gone);
+                }
+                turn.out.push(Output::Forgotten(what, outcome));
                 true
             }
             Input::Tick => false,
@@ -188,6 +212,7 @@ impl Engine {
 
 impl Turn<'_> {
     fn judge(&mut self) {
+        self.begin();
         let clusters: Vec<_> = self.world.clusters_by_name().collect();
         let servers: Vec<_> = self.world.servers_by_key().collect();
         for &ix in &clusters {

@@ -1,5 +1,6 @@
 //! The numbers the engine judges by.
 
+use crate::model::intent::Expectations;
 use std::time::Duration;
 
 /// Thresholds and spans. All have defaults that fit a supercluster on a healthy WAN.
@@ -25,6 +26,10 @@ pub struct Policy {
     pub report_silence: Duration,
     /// How often a server is looked at again while a link of it is cut.
     pub look_again: Duration,
+    /// Links that must or must not exist.
+    pub expect: Expectations,
+    /// How long the first incidents wait for the list of silences; zero when none is to come.
+    pub silences_within: Duration,
 }
 
 impl Default for Policy {
@@ -40,6 +45,8 @@ impl Default for Policy {
             settle: Duration::from_millis(500),
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
+            expect: Expectations::default(),
+            silences_within: Duration::ZERO,
         }
     }
 }

@@ -4,8 +4,9 @@ use crate::invariants::Invariants;
 use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::engine::{Engine, Input, Output, Policy};
 use gatewatch::model::ask::Through;
-use gatewatch::model::ids::{ClusterName, ServerId};
-use gatewatch::model::incident::Memory;
+use gatewatch::model::ids::{ClusterName, Link, ServerId, ServerKey};
+use gatewatch::model::incident::{IncidentKind, Memory, Severity};
+use gatewatch::model::intent::{Expectations, Forget, ForgetOutcome, Matcher, Silence};
 use gatewatch::model::observation::{
     AuthError, ClientChurn, ConfigReport, Disconnect, Fact, GatewayConnection, GatewaysReport, Observation,
     OutboundStats, Round, ServerIdentity, ServerVersion, Stall, StatsReport, VantageChange, VantageEvent,
@@ -73,6 +74,15 @@ enum What {
         ago: u64,
     },
     Restored,
+    /// Silences of so many milliseconds from now on, one for each bit.
+    Silences {
+        which: u8,
+        span: u32,
+    },
+    Forget {
+        server: u8,
+        whole: bool,
+    },
     Tick,
     /// Nothing but time.
     Wait,
@@ -129,9 +139,18 @@ fn what() -> impl Strategy<Value = What> {
         3 => (0_usize..4, any::<u8>()).prop_map(|(cluster, event)| What::Vantage { cluster, event }),
         1 => (0_u64..100_000).prop_map(|ago| What::Stalled { ago }),
         1 => Just(What::Restored),
+        2 => (any::<u8>(), 0_u32..20_000).prop_map(|(which, span)| What::Silences { which, span }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(server, whole)| What::Forget { server, whole }),
         2 => Just(What::Tick),
         2 => Just(What::Wait),
     ]
+}
+
+/// One link must exist, another must not.
+fn policy() -> Policy {
+    let link = |from: usize, to: usize| Link { from: cluster(from), to: cluster(to) };
+    let expect = Expectations { required: vec![link(0, 1)], forbidden: vec![link(1, 2)] };
+    Policy { expect, ..Policy::default() }
 }
 
 /// Plays moves to an engine and follows what it puts out.
@@ -141,6 +160,7 @@ struct Player {
     round: u64,
     /// The latest life of each server that was told of, by the number of its cluster and its own.
     lives: [[u8; 2]; 4],
+    silences: Vec<Silence>,
     outputs: Vec<Output>,
     invariants: Invariants,
     /// Tick oftener than needed, also at odd moments.
@@ -149,8 +169,9 @@ struct Player {
 
 impl Player {
     fn new(restless: bool) -> Self {
-        let (engine, invariants) = (Engine::new(Policy::default()), Invariants::default());
-        Self { engine, now: 0, round: 0, lives: [[0; 2]; 4], outputs: Vec::new(), invariants, restless }
+        let (engine, invariants) = (Engine::new(policy()), Invariants::default());
+        let (lives, silences, outputs) = ([[0; 2]; 4], Vec::new(), Vec::new());
+        Self { engine, now: 0, round: 0, lives, silences, outputs, invariants, restless }
     }
 
     fn play(mut self, moves: &[Move]) -> Result<Vec<Output>, TestCaseError> {
@@ -164,8 +185,10 @@ impl Player {
                 self.feed(input)?;
             }
             self.feed(Input::Tick)?;
+            self.marked_right()?;
         }
         self.wait(60_000)?;
+        self.marked_right()?;
         Ok(self.outputs)
     }
 
@@ -201,8 +224,11 @@ impl Player {
             let result = match &output {
                 Output::Transition(transition) => self.invariants.transition(transition),
                 Output::Incident(event) => self.invariants.incident(event),
-                Output::Ask(_) | Output::Beat(_) => Ok(()),
+                Output::Ask(_) | Output::Beat(_) | Output::Forgotten(..) => Ok(()),
             };
+            if let Output::Forgotten(what, ForgetOutcome::Done) = &output {
+                self.is_gone(what)?;
+            }
             prop_assert!(result.is_ok(), "at {} ms: {}", self.now, result.unwrap_err());
             self.outputs.push(output);
         }
@@ -258,9 +284,69 @@ impl Player {
                 vec![Input::Stalled(Stall { from, to: self.time().mono })]
             }
             What::Restored => vec![self.restored()],
+            What::Silences { which, span } => vec![self.silences(which, span)],
+            What::Forget { server, whole } => {
+                let who = identity(server);
+                let key = ServerKey { cluster: who.cluster, name: who.name };
+                vec![Input::Forget(if whole { Forget::Cluster(key.cluster) } else { Forget::Server(key) })]
+            }
             What::Tick => vec![Input::Tick],
             What::Wait => Vec::new(),
         }
+    }
+
+    fn silences(&mut self, which: u8, span: u32) -> Input {
+        let now = self.time().wall;
+        let matchers = [
+            Matcher { cluster: Some(cluster(0)), ..Matcher::default() },
+            Matcher { cluster: Some(cluster(2)), remote: Some(cluster(1)), ..Matcher::default() },
+            Matcher { severity: Some(Severity::Critical), ..Matcher::default() },
+            Matcher { kind: Some(IncidentKind::GatewayDegraded), ..Matcher::default() },
+        ];
+        let meant = matchers.into_iter().enumerate().filter(|(bit, _)| which & (1 << bit) != 0);
+        let silences = meant.map(|(bit, matcher)| Silence {
+            id: bit.to_string().as_str().into(),
+            matcher,
+            from: now + TimeDelta::milliseconds(i64::try_from(bit).unwrap() * 1_000),
+            until: now + TimeDelta::milliseconds(i64::from(span)),
+            comment: String::new(),
+            author: String::new(),
+        });
+        self.silences = silences.collect();
+        Input::Silences(self.silences.clone())
+    }
+
+    /// Every open incident is marked as the silences say.
+    fn marked_right(&self) -> Result<(), TestCaseError> {
+        let now = self.time();
+        for incident in self.engine.snapshot(now).incidents {
+            let holding =
+                self.silences.iter().filter(|one| one.holds(now.wall) && one.matcher.matches(&incident));
+            let ids: Vec<_> = holding.map(|one| &one.id).collect();
+            let right = incident.silenced.as_ref().map_or(ids.is_empty(), |id| ids.contains(&id));
+            prop_assert!(right, "at {} ms: {:?} of {ids:?}: {incident:?}", self.now, incident.silenced);
+        }
+        Ok(())
+    }
+
+    /// What was forgotten is nowhere to be found.
+    fn is_gone(&mut self, what: &Forget) -> Result<(), TestCaseError> {
+        let mut snapshot = self.engine.snapshot(self.time());
+        // What was seen of it once stays told.
+        snapshot.incidents.iter_mut().for_each(|incident| incident.evidence.clear());
+        let cluster = |key: &ServerKey| snapshot.clusters.iter().any(|one| one.name == key.cluster);
+        let gone = match what {
+            Forget::Server(key) if !cluster(key) => Forget::Cluster(key.cluster.clone()),
+            Forget::Server(_) | Forget::Cluster(_) => what.clone(),
+        };
+        self.invariants.forget(&gone);
+        let found = format!("{snapshot:?}");
+        let name = match what {
+            Forget::Cluster(name) => format!("{name:?}"),
+            Forget::Server(key) => format!("{key:?}"),
+        };
+        prop_assert!(!found.contains(&name), "{what} is forgotten, and still there: {found}");
+        Ok(())
     }
 
     fn saw(&self, vantage: usize, fact: Fact) -> Input {
@@ -308,7 +394,8 @@ impl Player {
         let links = snapshot.links.into_iter().map(|link| link.link).collect();
         let open = snapshot.incidents.iter().map(|incident| (incident.id.clone(), incident.revision));
         self.invariants = Invariants::with_open(open);
-        self.engine = Engine::new(Policy::default());
+        self.engine = Engine::new(policy());
+        self.silences.clear();
         Input::Restored(Memory { links, incidents: snapshot.incidents })
     }
 }

@@ -11,6 +11,7 @@ use super::Why;
 use super::correlate::{Finding, findings};
 use super::turn::Turn;
 use crate::model::incident::{Incident, Subject};
+use crate::model::intent::Forget;
 use crate::model::time::Mono;
 use entry::Entry;
 use scope::{contains, covers, same_subject, same_things};
@@ -62,6 +63,25 @@ impl Book {
         }
         self.open.retain(|entry| entry.incident.resolved.is_none());
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
+        self.judge_silences(turn);
+    }
+
+    /// What is silenced now and was not, or the other way round, is told again.
+    fn judge_silences(&mut self, turn: &mut Turn<'_>) {
+        for entry in &mut self.open {
+            entry.judge_silence(turn);
+        }
+        if !self.open.is_empty() {
+            turn.wake_for_silences();
+        }
+    }
+
+    /// Takes what was forgotten out of every incident, and resolves those that are about it.
+    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
+        for entry in &mut self.open {
+            entry.forget(turn, what);
+        }
+        self.open.retain(|entry| entry.incident.resolved.is_none());
     }
 
     /// Opens an incident for each finding that nothing open stands for and that has lasted.
@@ -73,7 +93,7 @@ impl Book {
                 continue;
             }
             let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
-            if turn.lasted(since, turn.policy.alert_after, Why::Alert) {
+            if turn.lasted(since, turn.policy.alert_after, Why::Alert) && !turn.awaits_silences() {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), since);

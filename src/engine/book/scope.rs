@@ -3,6 +3,7 @@
 use crate::engine::correlate::Finding;
 use crate::model::ids::{ClusterName, ServerKey, ServerLink};
 use crate::model::incident::{Incident, IncidentKind, Scope, Subject};
+use crate::model::intent::Forget;
 
 /// Whether a finding is about what an open incident is about.
 pub(super) fn same_subject(incident: &Incident, finding: &Finding) -> bool {
@@ -71,5 +72,32 @@ pub(super) fn covers(incident: &Incident, part: &Finding) -> bool {
             && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
             && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
             && scope.servers.iter().all(|server| about(&server.cluster))
+    }
+}
+
+/// Takes what was forgotten out of a scope.
+pub(super) fn strip(scope: &mut Scope, what: &Forget) {
+    match what {
+        Forget::Cluster(name) => {
+            scope.clusters.retain(|cluster| cluster != name);
+            scope.links.retain(|link| link.from != *name && link.to != *name);
+            scope.server_links.retain(|link| link.server.cluster != *name && link.to != *name);
+            scope.servers.retain(|server| server.cluster != *name);
+        }
+        Forget::Server(key) => {
+            scope.server_links.retain(|link| link.server != *key);
+            scope.servers.retain(|server| server != key);
+        }
+    }
+}
+
+/// Whether a subject is what was forgotten, or a part of it.
+pub(super) fn is_about(subject: &Subject, what: &Forget) -> bool {
+    match (what, subject) {
+        (Forget::Cluster(name), Subject::Cluster(cluster)) => cluster == name,
+        (Forget::Cluster(name), Subject::Pair(a, b)) => a == name || b == name,
+        (Forget::Cluster(name), Subject::Server(server)) => server.cluster == *name,
+        (Forget::Server(key), Subject::Server(server)) => server == key,
+        (Forget::Server(_), Subject::Cluster(_) | Subject::Pair(..)) => false,
     }
 }

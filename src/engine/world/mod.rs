@@ -2,12 +2,14 @@
 //!
 //! Owns identity (which id is which server's present life) and the stored states. Judges nothing.
 
+mod forget;
 mod parts;
 
 pub(super) use parts::{
     Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
 };
 
+use super::intent::{Intent, Wanted};
 use super::rounds::{Heard, Rounds};
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
@@ -38,6 +40,8 @@ pub(super) struct World {
     by_id: HashMap<ServerId, ServerIx>,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
+    /// What people want.
+    pub(super) intent: Intent,
 }
 
 /// What became of an identity that was heard.
@@ -86,10 +90,11 @@ impl World {
         if let Some(ix) = self.cluster(name) {
             return Some(ix);
         }
-        if self.clusters.len() >= MAX_CLUSTERS {
+        if self.by_name.len() >= MAX_CLUSTERS {
             self.refused += 1;
             return None;
         }
+        self.intent.heard(name);
         let ix = self.clusters.len();
         self.by_name.insert(name.clone(), ix);
         self.clusters.push(Cluster {
@@ -107,6 +112,11 @@ impl World {
             server.paths.push(Path::default());
         }
         Some(ix)
+    }
+
+    /// As [`World::ensure_cluster`], for a cluster that is only named, not heard: `None` too when it was forgotten.
+    pub(super) fn ensure_named(&mut self, name: &ClusterName, now: Now) -> Option<ClusterIx> {
+        if self.intent.is_forgotten(name) { None } else { self.ensure_cluster(name, now) }
     }
 
     /// Takes in who a server says it is.
@@ -132,7 +142,7 @@ impl World {
     }
 
     fn add_server(&mut self, key: ServerKey, who: &ServerIdentity, now: Now) -> Seen {
-        if self.servers.len() >= MAX_SERVERS {
+        if self.by_key.len() >= MAX_SERVERS {
             self.refused += 1;
             return Seen::Refused;
         }
@@ -188,10 +198,18 @@ impl World {
 
     /// The directed link `from -> to`, made if it is new.
     pub(super) fn ensure_link(&mut self, from: ClusterIx, to: ClusterIx, now: Now) -> &mut ClusterLink {
-        self.clusters[from]
-            .links
-            .entry(to)
-            .or_insert_with(|| ClusterLink { held: Held::new(LinkState::Unknown, now), remembered: false })
+        let known = self.clusters[from].links.contains_key(&to);
+        let wanted = if known { Wanted::AsConfigured } else { self.intent.wanted(&self.link_name(from, to)) };
+        self.clusters[from].links.entry(to).or_insert_with(|| ClusterLink {
+            held: Held::new(LinkState::Unknown, now),
+            remembered: false,
+            wanted,
+        })
+    }
+
+    /// What the configuration of gatewatch says of `from -> to`.
+    pub(super) fn wanted(&self, from: ClusterIx, to: ClusterIx) -> Wanted {
+        self.clusters[from].links.get(&to).map_or(Wanted::AsConfigured, |link| link.wanted)
     }
 
     /// The outbound link of a server to a remote cluster, made if it is new, along with the link it is part of.
@@ -200,9 +218,14 @@ impl World {
         self.servers[server].links.entry(to).or_insert_with(|| Outbound::new(now))
     }
 
-    /// Whether `from -> to` ought to exist: some present server is configured for it or has had it up, or it was there
-    /// before and not every present server has yet told a configuration without it.
+    /// Whether `from -> to` ought to exist, by what we were told; else whether some present server is configured for it or has
+    /// had it up, or it was there before and not every present server has yet told a configuration without it.
     pub(super) fn expected(&self, from: ClusterIx, to: ClusterIx) -> bool {
+        match self.wanted(from, to) {
+            Wanted::Required => return true,
+            Wanted::Forbidden => return false,
+            Wanted::AsConfigured => {}
+        }
         let mut undecided = false;
         for &ix in &self.clusters[from].servers {
             let server = &self.servers[ix];

@@ -1,6 +1,7 @@
 //! The things that are known, and what is known of each.
 
 use super::{ClusterIx, ServerIx};
+use crate::engine::intent::Wanted;
 use crate::engine::latency::Latency;
 use crate::engine::rounds::{Heard, Rounds};
 use crate::model::ask::BeatPlan;
@@ -68,6 +69,7 @@ pub(in crate::engine) struct ClusterLink {
     pub(in crate::engine) held: Held<LinkState>,
     /// It was expected in a former life of this process or of the servers.
     pub(in crate::engine) remembered: bool,
+    pub(in crate::engine) wanted: Wanted,
 }
 
 /// One server across its lives.
