@@ -86,7 +86,7 @@ impl Turn<'_> {
     }
 
     /// Whether incidents must not be opened yet, because the list of silences may still come.
-    pub(super) fn awaits_silences(&mut self) -> bool {
+    pub(super) fn silences_pending(&mut self) -> bool {
         let intent = &self.world.intent;
         if intent.silences.is_some() {
             return false;
@@ -145,7 +145,8 @@ impl Turn<'_> {
             }
             ServerLinkState::Unknown | ServerLinkState::Retired => {}
             ServerLinkState::Up | ServerLinkState::Suspect | ServerLinkState::Down => {
-                if !listed && !(basis == Basis::Beats && self.still_crosses(ix, remote)) {
+                let there = listed || (basis == Basis::Beats && self.still_crosses(ix, remote));
+                if !there {
                     let evidence = vec![self.report_on(ix, remote, false)];
                     self.set_outbound(ix, remote, ServerLinkState::Retired, basis, evidence);
                 }

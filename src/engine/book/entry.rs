@@ -181,7 +181,7 @@ impl Entry {
     /// Takes what was forgotten out; resolves it when nothing else is left of it.
     pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
         let before = self.incident.scope.clone();
-        strip(&mut self.incident.scope, what);
+        strip(&mut self.incident, what);
         let (scope, about) = (&self.incident.scope, is_about(&self.incident.subject, what));
         if !about && *scope == before {
             return;

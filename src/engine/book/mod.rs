@@ -93,7 +93,7 @@ impl Book {
                 continue;
             }
             let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
-            if turn.lasted(since, turn.policy.alert_after, Why::Alert) && !turn.awaits_silences() {
+            if turn.lasted(since, turn.policy.alert_after, Why::Alert) && !turn.silences_pending() {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), since);

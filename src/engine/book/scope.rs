@@ -75,19 +75,20 @@ pub(super) fn covers(incident: &Incident, part: &Finding) -> bool {
     }
 }
 
-/// Takes what was forgotten out of a scope.
-pub(super) fn strip(scope: &mut Scope, what: &Forget) {
-    match what {
-        Forget::Cluster(name) => {
-            scope.clusters.retain(|cluster| cluster != name);
-            scope.links.retain(|link| link.from != *name && link.to != *name);
-            scope.server_links.retain(|link| link.server.cluster != *name && link.to != *name);
-            scope.servers.retain(|server| server.cluster != *name);
-        }
-        Forget::Server(key) => {
-            scope.server_links.retain(|link| link.server != *key);
-            scope.servers.retain(|server| server != key);
-        }
+/// Takes what was forgotten out of an incident.
+pub(super) fn strip(incident: &mut Incident, what: &Forget) {
+    let server = |key: &ServerKey| match what {
+        Forget::Cluster(name) => key.cluster == *name,
+        Forget::Server(gone) => key == gone,
+    };
+    let cluster = |name: &ClusterName| *what == Forget::Cluster(name.clone());
+    let scope = &mut incident.scope;
+    scope.clusters.retain(|name| !cluster(name));
+    scope.links.retain(|link| !cluster(&link.from) && !cluster(&link.to));
+    scope.servers.retain(|key| !server(key));
+    let view = &mut incident.server_view;
+    for links in [&mut scope.server_links, &mut view.still_listed, &mut view.known_gone] {
+        links.retain(|link| !server(&link.server) && !cluster(&link.to));
     }
 }
 
