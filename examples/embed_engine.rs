@@ -122,6 +122,9 @@ fn show(at: Mono, output: &Output) {
         Output::Ask(request) => {
             println!("{seconds:7.3} s  would ask {} for {:?}", request.cluster, request.what);
         }
+        Output::Probe(request) => {
+            println!("{seconds:7.3} s  would look at the gateways of {}", request.target);
+        }
         Output::Beat(plan) => {
             println!("{seconds:7.3} s  would beat {} servers of {}", plan.servers.len(), plan.cluster);
         }

@@ -37,7 +37,7 @@
 //! | 1 | [`clock`] | the only reader of clocks |
 //! | 2 | [`config`] | file, environment and flags to validated settings |
 //! | 2 | [`metrics`] | what is counted |
-//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys; publishing, streams, state, history |
+//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys, probes; publishing, streams, state, history |
 //! | 3 | [`lab`] | superclusters on loopback with a fault proxy before every gateway |
 //! | 4 | [`daemon`] | the one loop; replaying recordings through the same engine |
 //! | 5 | [`cli`] | one file per verb |

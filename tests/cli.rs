@@ -73,8 +73,10 @@ fn a_good_configuration_is_shown_with_where_each_value_was_given() {
     let place = Place::empty()
         .with_file(
             "gatewatch.toml",
-            "[system]\nuser = \"sys\"\npassword = \"hush\"\n[detect]\nbeat_period = \"500ms\"\n",
+            "[system]\nuser = \"sys\"\npassword = \"hush\"\n[detect]\nbeat_period = \"500ms\"\n\
+             [probe]\nca = \"gateways.pem\"\n",
         )
+        .with_file("gateways.pem", "")
         .with_env("GATEWATCH_ALERTS__PASSWORD", "hush hush");
     let ran = place.run(&[
         "config",
@@ -96,12 +98,16 @@ fn a_good_configuration_is_shown_with_where_each_value_was_given() {
     assert!(line("alert_after = \"10s\"").ends_with("# --set detect.alert_after"), "{}", ran.out);
     assert!(line("clear_after = \"5s\"").ends_with("# default"), "{}", ran.out);
     assert!(line("servers = [\"nats://a:4222\", \"nats://b:4222\"]").ends_with("# --server"), "{}", ran.out);
+    assert!(line("ca = \"gateways.pem\"").ends_with("# gatewatch.toml:7"), "{}", ran.out);
     assert!(ran.out.contains("GATEWATCH_ALERTS__PASSWORD") && !ran.out.contains("hush"), "{}", ran.out);
 }
 
 #[test]
 fn the_settings_in_force_are_a_configuration_that_means_the_same() {
-    let shown = Place::empty().run(&["config", "check", "--set", "detect.beat_period=300ms"]).out;
+    let shown = Place::empty()
+        .run(&["config", "check", "--set", "detect.beat_period=300ms", "--set", "probe.enabled=false"])
+        .out;
+    assert!(shown.contains("enabled = false"), "{shown}");
     let again = Place::empty()
         .with_file("gatewatch.toml", shown.split_once('\n').unwrap().1)
         .run(&["config", "check"]);

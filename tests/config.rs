@@ -127,6 +127,31 @@ fn the_commented_lines_of_the_example_are_known_keys_too() {
 }
 
 #[test]
+fn probes_can_be_switched_off_and_given_authorities_and_a_rate() {
+    let by_default = defaults().probe;
+    assert!(by_default.enabled && by_default.ca.is_none(), "{by_default:?}");
+    assert_eq!(by_default.every, Duration::from_secs(3_600));
+    let given = file("[probe]\nca = 'keys/gateways.pem'\nevery = '10m'")
+        .beside("keys/gateways.pem", "")
+        .env("GATEWATCH_PROBE__ENABLED", "false");
+    let probe = given.settings().probe;
+    assert!(!probe.enabled);
+    assert_eq!(probe.ca, Some(given.path("keys/gateways.pem")));
+    assert_eq!(probe.every, Duration::from_secs(600));
+}
+
+#[test]
+fn probes_with_authorities_that_cannot_be_read_or_another_rate_are_refused() {
+    let errors = file("[probe]\nca = 'none.pem'\nevery = '59s'\nenable = false").errors();
+    assert_eq!(errors.len(), 3, "{errors:?}");
+    assert!(errors[0].starts_with("gatewatch.toml:2: probe.ca: cannot read none.pem: "), "{errors:?}");
+    assert_eq!(errors[1], "gatewatch.toml:3: probe.every: \"59s\" is below the minimum of 1m");
+    assert_eq!(errors[2], "gatewatch.toml:4: probe.enable: unknown key; did you mean `enabled`?");
+    let errors = file("[probe]\nevery = '25h'").errors();
+    assert_eq!(errors, ["gatewatch.toml:2: probe.every: \"25h\" is above the maximum of 1d"]);
+}
+
+#[test]
 fn flags_win_over_environment_over_file() {
     let given = file("[detect]\nclear_after = '1s'\njoin_grace = '1s'\nalert_after = '1s'")
         .env("GATEWATCH_DETECT__JOIN_GRACE", "2s")

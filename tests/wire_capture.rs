@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use gatewatch::model::ask::Through;
 use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::observation::{Disconnect, Fact, Round, Stall, VantageChange, VantageEvent};
+use gatewatch::model::probe::{CertificateSeen, GatewayAddress, ProbeFound, ProbeReport, Trust};
 use gatewatch::model::time::Mono;
 use gatewatch::wire::capture::{CaptureError, Header, Message, Reader, Recorded, Writer};
 use gatewatch::wire::sys::Decoder;
@@ -177,7 +178,7 @@ fn without_a_header_the_servers_tell_the_time_and_who_speaks_is_connected() {
                     .insert(change.cluster.clone(), matches!(change.what, VantageEvent::Connected { .. }));
             }
             Recorded::Message(message) => assert!(connected.contains_key(&message.vantage)),
-            Recorded::Asked(_) | Recorded::Stalled(_) | Recorded::Mark { .. } => {}
+            Recorded::Asked(_) | Recorded::Probed(_) | Recorded::Stalled(_) | Recorded::Mark { .. } => {}
         }
     }
     let connected: Vec<_> = connected.iter().map(|(name, up)| (name.as_str(), *up)).collect();
@@ -241,7 +242,41 @@ fn happenings() -> impl Strategy<Value = Recorded> {
         .prop_map(|(at, cluster, number, through)| Recorded::Asked(Round { cluster, number, at, through }));
     let stalled = (moments(), moments()).prop_map(|(from, to)| Recorded::Stalled(Stall { from, to }));
     let mark = (moments(), any::<String>()).prop_map(|(at, text)| Recorded::Mark { at, text });
-    prop_oneof![message, vantage, asked, stalled, mark]
+    let probed = (moments(), name(), any::<String>(), any::<u16>(), any::<bool>(), findings()).prop_map(
+        |(at, target, host, port, tls, found)| {
+            Recorded::Probed(ProbeReport { target, address: GatewayAddress { host, port, tls }, at, found })
+        },
+    );
+    prop_oneof![message, vantage, asked, stalled, mark, probed]
+}
+
+fn findings() -> impl Strategy<Value = ProbeFound> {
+    let certificate =
+        (0..4_000_000_000_i64, 0..4_000_000_000_i64, any::<(String, String, bool)>(), 0..3_usize).prop_map(
+            |(before, after, (issuer, subject, names_host), trust)| CertificateSeen {
+                not_before: DateTime::from_timestamp(before, 0).unwrap(),
+                not_after: DateTime::from_timestamp(after, 0).unwrap(),
+                issuer,
+                subject,
+                names_host,
+                trusted: [Trust::Unchecked, Trust::Trusted, Trust::Untrusted][trust],
+            },
+        );
+    let plain = prop::sample::select(vec![
+        ProbeFound::Unresolved,
+        ProbeFound::ResolveFailed,
+        ProbeFound::Unreachable,
+        ProbeFound::Refused,
+        ProbeFound::Silent,
+        ProbeFound::Foreign,
+        ProbeFound::TlsFailed,
+        ProbeFound::Greeted { tls: None },
+    ]);
+    prop_oneof![
+        plain,
+        any::<String>().prop_map(|name| ProbeFound::OtherGateway { name: name.as_str().into() }),
+        certificate.prop_map(|seen| ProbeFound::Greeted { tls: Some(seen) }),
+    ]
 }
 
 proptest! {

@@ -18,7 +18,8 @@ use crate::engine::Output;
 use crate::metrics::Metrics;
 use crate::model::time::Now;
 use crate::nats::fleet::{Fleet, Wiring};
-use crate::nats::heard::Request;
+use crate::nats::heard::{Request, relay_probes};
+use crate::nats::probe::Prober;
 use crate::wire::text;
 use clap::Args;
 use file::Recorder;
@@ -32,6 +33,8 @@ use tokio_util::sync::CancellationToken;
 const HEARD_ROOM: usize = 4096;
 /// Requests of the engine. When full, a request is left out: surveys come again, and plans for beats are far fewer than this.
 const REQUEST_ROOM: usize = 1024;
+/// Findings at gateway addresses. When full, no further address is looked at.
+const PROBED_ROOM: usize = 64;
 
 /// Records raw traffic of a supercluster to a file, for `gatewatch replay`.
 ///
@@ -106,6 +109,11 @@ async fn record(
     // Nothing is remembered: the driver sees the sender gone and does not wait.
     let (_, memory) = mpsc::channel(1);
     let (snapshot, _) = watch::channel(None);
+    let (reports, probed) = mpsc::channel(PROBED_ROOM);
+    let prober = Prober::start(&settings.probe, clock, &metrics, reports);
+    let relay = relay_probes(probed, heard_sender.downgrade(), Some(tap.clone()), Arc::clone(&metrics));
+    // Ends with the prober.
+    tokio::spawn(relay);
     let wiring = Wiring {
         clock,
         metrics,
@@ -119,8 +127,8 @@ async fn record(
         () = shutdown.cancelled() => return Ok(()),
         fleet = Fleet::start(&settings, wiring) => fleet.map_err(Failure::unavailable)?,
     };
-    let policy = crate::daemon::policy(&settings.detect);
-    let driver = Driver::new(policy, Wires { clock, heard, memory, snapshot }, AskBack { requests });
+    let policy = crate::daemon::policy(&settings);
+    let driver = Driver::new(policy, Wires { clock, heard, memory, snapshot }, AskBack { requests, prober });
     driver.run(shutdown).await;
     fleet.stop().await;
     Ok(())
@@ -129,6 +137,7 @@ async fn record(
 /// Hands the engine's wishes back to the connections, and drops its verdicts.
 struct AskBack {
     requests: mpsc::Sender<Request>,
+    prober: Prober,
 }
 
 impl Sink for AskBack {
@@ -136,6 +145,12 @@ impl Sink for AskBack {
         let request = match output {
             Output::Beat(plan) => Request::Beat(plan),
             Output::Ask(request) => Request::Ask(request),
+            Output::Probe(request) => {
+                if let Err(error) = self.prober.try_send(request) {
+                    tracing::debug!(%error, "a look at gateway addresses was left out");
+                }
+                return;
+            }
             Output::Transition(_) | Output::Incident(_) | Output::Forgotten(..) => return,
         };
         if self.requests.try_send(request).is_err() {

@@ -45,7 +45,7 @@ pub(super) struct ReplayArgs {
 
 pub(super) fn run(global: &Global, args: &ReplayArgs) -> Result<Exit, Failure> {
     let settings = load::settings(global, &args.set.overrides())?;
-    let policy = crate::daemon::policy(&settings.detect);
+    let policy = crate::daemon::policy(&settings);
     let out = BufWriter::new(io::stdout().lock());
     let show: Box<dyn Show> = if global.json {
         let advisories =
@@ -125,9 +125,8 @@ impl Show for JsonShow<'_> {
         match shown {
             Shown::Output(Output::Transition(transition)) => self.lines.transition(transition),
             Shown::Output(Output::Incident(event)) => self.lines.incident(event),
-            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Forgotten(..)) | Shown::Mark(_) => {
-                Ok(())
-            }
+            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..))
+            | Shown::Mark(_) => Ok(()),
         }
     }
 
@@ -181,7 +180,9 @@ fn line(at: Mono, shown: &Shown, style: Style, incidents_only: bool) -> Option<S
         }
         Shown::Output(Output::Incident(event)) if incidents_only => show::step(event, WORD_AT, style),
         Shown::Output(Output::Incident(event)) => show::step_line(event, WORD_AT, style),
-        Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Forgotten(..)) => return None,
+        Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..)) => {
+            return None;
+        }
     };
     let seconds = format!("{:>9.3} s", at.0.as_secs_f64());
     Some(format!("{}  {text}", style.paint(Look::Dim, &seconds)))
@@ -214,7 +215,8 @@ impl Tally {
             Shown::Output(Output::Incident(event)) => {
                 self.incidents.insert(event.incident.id.clone(), event.incident.kind);
             }
-            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Forgotten(..)) | Shown::Mark(_) => {}
+            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..))
+            | Shown::Mark(_) => {}
         }
     }
 

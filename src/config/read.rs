@@ -7,8 +7,8 @@ use super::parse::{self, duration, integer, render, token};
 use super::places::Places;
 use super::reader::Section;
 use super::settings::{
-    AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings, Replicas,
-    Settings, SurveySettings, VantageSettings,
+    AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
+    ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
 use crate::model::ids::ClusterName;
 use std::collections::BTreeSet;
@@ -41,6 +41,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         discovery: discovery(root.section("discovery")),
         detect: detect(root.section("detect")),
         survey: survey(root.section("survey")),
+        probe: probe(root.section("probe"), places),
         instance: instance(root.section("instance")),
         log: log(root.section("log")),
         system,
@@ -179,6 +180,16 @@ fn survey(section: Section<'_>) -> SurveySettings {
     };
     section.finish();
     survey
+}
+
+fn probe(section: Section<'_>, places: &Places) -> ProbeSettings {
+    let probe = ProbeSettings {
+        enabled: section.or("enabled", true, parse::boolean),
+        ca: section.get("ca", |node| places.readable(node)),
+        every: section.or("every", HOUR, duration(secs(60)..=DAY)),
+    };
+    section.finish();
+    probe
 }
 
 fn instance(section: Section<'_>) -> InstanceSettings {

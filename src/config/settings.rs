@@ -3,6 +3,7 @@
 use super::connection::ConnectionSettings;
 use crate::model::ids::ClusterName;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Everything that can be configured, validated.
@@ -23,6 +24,8 @@ pub struct Settings {
     pub detect: DetectSettings,
     /// `[survey]`: how often servers are asked what they know.
     pub survey: SurveySettings,
+    /// `[probe]`: looking at gateway addresses from this host.
+    pub probe: ProbeSettings,
     /// `[instance]`: how this process is called.
     pub instance: InstanceSettings,
     /// `[log]`: what is logged and how.
@@ -110,6 +113,22 @@ pub struct SurveySettings {
     pub gatewayz_every: Duration,
     /// `survey.varz_every`: time between two questions for the configured gateways. 1 s to 1 hour, default 60 s.
     pub varz_every: Duration,
+}
+
+/// `[probe]`: looking at gateway addresses from this host: name, connect, greeting, certificate.
+///
+/// A look never logs in. On the server it shows as an inbound gateway connection that closes at once; where gateways use TLS,
+/// as an error about a handshake without a client certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProbeSettings {
+    /// `probe.enabled`: look at all. Default `true`.
+    pub enabled: bool,
+    /// `probe.ca`: PEM file with the authorities that gateway certificates must lead to. Read anew at every look. Default:
+    /// none, and trust is not judged.
+    pub ca: Option<PathBuf>,
+    /// `probe.every`: time between two looks at the certificate of a gateway that is not suspected. 1 minute to 24 hours,
+    /// default 1 hour.
+    pub every: Duration,
 }
 
 /// `[instance]`: how this process is called.

@@ -13,6 +13,7 @@ use crate::model::states::ServerLinkState;
 use crate::model::time::Now;
 use crate::model::transition::{Change, Transition};
 use crate::nats::heard::Request;
+use crate::nats::probe::{NotTaken, Prober};
 use crate::nats::publish::{Message, Publisher};
 use crate::wire::advisory::Advisories;
 use crate::wire::text;
@@ -25,6 +26,7 @@ use tokio::sync::mpsc::error::TrySendError;
 #[derive(Debug)]
 pub(super) struct Dispatch {
     pub(super) requests: mpsc::Sender<Request>,
+    pub(super) prober: Prober,
     pub(super) publisher: Publisher,
     pub(super) advisories: Advisories,
     pub(super) metrics: Arc<Metrics>,
@@ -46,6 +48,10 @@ impl Sink for Dispatch {
                     self.metrics.requests_dropped.bump();
                 }
             }
+            // The prober counts what it has no room for; the engine asks again.
+            Output::Probe(request) => match self.prober.try_send(request) {
+                Ok(()) | Err(NotTaken::Full | NotTaken::Off) => {}
+            },
         }
     }
 

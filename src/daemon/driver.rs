@@ -125,5 +125,6 @@ fn input(heard: Heard) -> Input {
         Heard::Observed(observation) => Input::Observed(observation),
         Heard::Asked(round) => Input::Asked(round),
         Heard::Vantage(change) => Input::Vantage(change),
+        Heard::Probed(report) => Input::Probed(report),
     }
 }

@@ -12,7 +12,7 @@ pub mod driver;
 pub mod replay;
 
 use crate::clock::Clock;
-use crate::config::settings::{DetectSettings, Settings};
+use crate::config::settings::Settings;
 use crate::engine::Policy;
 use crate::metrics::Metrics;
 use crate::model::snapshot::Snapshot;
@@ -20,7 +20,8 @@ use crate::nats::StartError;
 use crate::nats::connect::{ConnectionEvent, Role, connect};
 use crate::nats::connect_error::ConnectError;
 use crate::nats::fleet::{Fleet, Wiring};
-use crate::nats::heard::Tap;
+use crate::nats::heard::{Tap, relay_probes};
+use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::state::StateKeeper;
@@ -41,6 +42,8 @@ const HEARD: usize = 8192;
 const REQUESTS: usize = 256;
 /// Events of the alert connection that wait to be logged. When it is full they are left out of the log.
 const CONNECTION_EVENTS: usize = 64;
+/// Findings at gateway addresses on their way to the driver. When it is full, no further address is looked at.
+const PROBED: usize = 64;
 /// How long stopping may take to have everything stored.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 
@@ -119,6 +122,10 @@ impl Daemon {
 
         let (heard_by_driver, heard) = mpsc::channel(HEARD);
         let (requests, requested) = mpsc::channel(REQUESTS);
+        let (reports, probed) = mpsc::channel(PROBED);
+        let prober = Prober::start(&settings.probe, clock, &metrics, reports);
+        let relay = relay_probes(probed, heard_by_driver.downgrade(), tap.clone(), Arc::clone(&metrics));
+        tasks.spawn(relay);
         let wiring = Wiring {
             clock,
             metrics: Arc::clone(&metrics),
@@ -143,13 +150,13 @@ impl Daemon {
         let wires = Wires { clock, heard, memory, snapshot: current };
         let sink = Dispatch {
             requests,
+            prober,
             publisher: publisher.clone(),
             advisories,
             metrics: Arc::clone(&metrics),
             plans: BTreeMap::new(),
         };
-        let driver =
-            tokio::spawn(Driver::new(policy(&settings.detect), wires, sink).run(shutdown.child_token()));
+        let driver = tokio::spawn(Driver::new(policy(&settings), wires, sink).run(shutdown.child_token()));
         begun.disarm();
         Ok(Self { clock, metrics, snapshot, provisioning, publisher, driver, fleet, tasks, shutdown })
     }
@@ -197,7 +204,8 @@ impl Daemon {
 
 /// The engine's numbers from the settings; what the settings do not offer keeps its default.
 #[must_use]
-pub fn policy(detect: &DetectSettings) -> Policy {
+pub fn policy(settings: &Settings) -> Policy {
+    let detect = &settings.detect;
     Policy {
         beat_period: detect.beat_period,
         confirm_beats: detect.confirm_beats.get(),
@@ -206,6 +214,8 @@ pub fn policy(detect: &DetectSettings) -> Policy {
         alert_after: detect.alert_after,
         clear_after: detect.clear_after,
         join_grace: detect.join_grace,
+        probe: settings.probe.enabled,
+        probe_every: settings.probe.every,
         ..Policy::default()
     }
 }

@@ -94,6 +94,7 @@ impl Player {
         match recorded {
             Recorded::Mark { text, .. } => show(self.now(at), Shown::Mark(text)),
             Recorded::Asked(round) => self.feed(Input::Asked(round), at, show),
+            Recorded::Probed(report) => self.feed(Input::Probed(report), at, show),
             Recorded::Stalled(stall) => self.feed(Input::Stalled(stall), at, show),
             Recorded::Vantage(change) => {
                 self.decoder(&change.cluster);

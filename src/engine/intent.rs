@@ -200,7 +200,7 @@ impl Turn<'_> {
             let plan = BeatPlan { cluster: name.clone(), servers: Vec::new(), through: Through::All };
             self.out.push(Output::Beat(plan));
         }
-        self.world.remove_cluster(ix);
+        self.world.remove_cluster(ix, self.now);
         ForgetOutcome::Done
     }
 

@@ -11,6 +11,7 @@
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! intent     what people want: links that must or must not exist, silences, things to forget
+//! probes     what our own host finds at gateway addresses
 //! correlate  which root causes explain all that?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
@@ -27,6 +28,7 @@ mod latency;
 mod links;
 mod observe;
 mod policy;
+mod probes;
 mod rounds;
 mod servers;
 mod snapshot;
@@ -40,6 +42,7 @@ use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
 use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
+use crate::model::probe::{ProbeReport, ProbeRequest};
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::model::transition::Transition;
@@ -56,6 +59,8 @@ pub enum Input {
     Asked(Round),
     /// One of our own connections changed.
     Vantage(VantageChange),
+    /// What our own host found at a gateway address.
+    Probed(ProbeReport),
     /// This process did not run for a while.
     Stalled(Stall),
     /// What a former life of this process left; given once, before anything else.
@@ -81,6 +86,8 @@ pub enum Output {
     Beat(BeatPlan),
     /// What became of an [`Input::Forget`].
     Forgotten(Forget, ForgetOutcome),
+    /// Look at these gateway addresses from this host; only with [`Policy::probe`].
+    Probe(ProbeRequest),
 }
 
 /// When the engine wants a [`Input::Tick`] at the latest, and why. Earlier and extra ticks do no harm.
@@ -155,6 +162,7 @@ impl Engine {
                 turn.vantage_changed(&change);
                 true
             }
+            Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
                 true

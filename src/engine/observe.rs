@@ -2,7 +2,7 @@
 
 use super::Why;
 use super::turn::Turn;
-use super::world::{ClusterIx, Listed, Seen, ServerIx};
+use super::world::{ClusterIx, Gateways, Listed, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
@@ -185,6 +185,8 @@ impl Turn<'_> {
             }
         }
         self.unlisted(ix, &listed, at);
+        let (outbound, inbound) = (report.outbound.clone(), report.inbound.clone());
+        self.world.servers[ix].gateways = Some(Gateways { at, outbound, inbound });
     }
 
     fn listed(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, connection: Option<u64>) {
@@ -248,6 +250,7 @@ impl Turn<'_> {
         }
         let server = &mut self.world.servers[ix];
         server.reports.configured = true;
+        server.config = Some(Box::new(report.clone()));
         for (remote, link) in &mut server.links {
             link.configured = named.contains(remote);
         }

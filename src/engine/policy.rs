@@ -30,6 +30,10 @@ pub struct Policy {
     pub expect: Expectations,
     /// How long the first incidents wait for the list of silences; zero when none is to come.
     pub silences_within: Duration,
+    /// Whether gateway addresses may be looked at from this host.
+    pub probe: bool,
+    /// How often the gateways of a cluster are looked at while nothing is suspected.
+    pub probe_every: Duration,
 }
 
 impl Default for Policy {
@@ -47,6 +51,8 @@ impl Default for Policy {
             look_again: Duration::from_secs(5),
             expect: Expectations::default(),
             silences_within: Duration::ZERO,
+            probe: true,
+            probe_every: Duration::from_secs(3600),
         }
     }
 }

@@ -148,6 +148,19 @@ const DECODE_ERRORS: &[&str] = &[
 /// Why connections cannot be made, as the vantages word it.
 const CONNECT_FAILURES: &[&str] = &["refused", "timed_out", "unauthorized", "wrong_cluster", "other"];
 
+/// What a look at a gateway address finds, as the prober words it.
+const PROBE_FINDINGS: &[&str] = &[
+    "unresolved",
+    "resolve_failed",
+    "unreachable",
+    "refused",
+    "silent",
+    "other_gateway",
+    "foreign",
+    "tls_failed",
+    "greeted",
+];
+
 metrics! {
     messages: Counter = Counter::default(), "messages",
         "Messages that were taken off the system-account connections.";
@@ -185,6 +198,13 @@ metrics! {
         "Survey requests that were left out to spare the servers.";
     requests_dropped: Counter = Counter::default(), "requests_dropped",
         "Looks the engine asked for that found no room on their way to the connections; it asks again.";
+
+    probes: Kinds = Kinds::new("found", PROBE_FINDINGS), "probes",
+        "Looks at gateway addresses from this host, by what they found.";
+    probes_limited: Counter = Counter::default(), "probes_limited",
+        "Looks at gateway addresses that were left out to spare the servers.";
+    probes_dropped: Counter = Counter::default(), "probe_requests_dropped",
+        "Requests to look at gateway addresses that found no room.";
 
     published: Counter = Counter::default(), "published_messages",
         "Alerts and events that were sent to the alert account, each counted once.";

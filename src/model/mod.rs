@@ -1,4 +1,4 @@
-//! Plain values every other module speaks in: names, time, observations, states, transitions, incidents, snapshots.
+//! Plain values every other module speaks in: names, time, observations, probes, states, transitions, incidents, snapshots.
 //!
 //! Owns no behaviour beyond construction and naming; does no IO, reads no clock and knows no byte format.
 

@@ -50,7 +50,7 @@ impl Bench {
         let told = std::iter::from_fn(|| self.driver.try_recv().ok());
         told.map(|heard| match heard {
             Heard::Asked(round) => round,
-            Heard::Observed(_) | Heard::Vantage(_) => panic!("not a round"),
+            Heard::Observed(_) | Heard::Vantage(_) | Heard::Probed(_) => panic!("not a round"),
         })
         .collect()
     }

@@ -7,6 +7,7 @@ use crate::metrics::Metrics;
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Observation, Round, VantageChange, VantageEvent};
+use crate::model::probe::ProbeReport;
 use crate::wire::capture::Recorded;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +23,8 @@ pub enum Heard {
     Asked(Round),
     /// One of our own connections changed.
     Vantage(VantageChange),
+    /// Something was found at a gateway address.
+    Probed(ProbeReport),
 }
 
 /// Everything the driver can ask of the connections.
@@ -33,7 +36,8 @@ pub enum Request {
     Ask(SurveyRequest),
 }
 
-/// Where a capture is fed from: every message before it is decoded, every round, every change of a connection. When the channel is full, lines are left out and counted as `capture_drops`: a slow disk must not
+/// Where a capture is fed from: every message before it is decoded, every round, every change of a connection, every look at a gateway
+/// address. When the channel is full, lines are left out and counted as `capture_drops`: a slow disk must not
 /// make the daemon blind.
 pub type Tap = mpsc::Sender<Recorded>;
 
@@ -88,6 +92,27 @@ impl Outlet {
             && let Err(TrySendError::Full(_)) = tap.try_send(line())
         {
             self.metrics.tap_full.bump();
+        }
+    }
+}
+
+/// Hands what is found at gateway addresses on to the driver; waits for room, since no further look is made meanwhile. Ends with its
+/// senders, or with the driver; does not keep the driver's channel open.
+pub async fn relay_probes(
+    mut reports: mpsc::Receiver<ProbeReport>,
+    heard: mpsc::WeakSender<Heard>,
+    tap: Option<Tap>,
+    metrics: Arc<Metrics>,
+) {
+    while let Some(report) = reports.recv().await {
+        let Some(heard) = heard.upgrade() else { return };
+        if let Some(tap) = &tap
+            && let Err(TrySendError::Full(_)) = tap.try_send(Recorded::Probed(report.clone()))
+        {
+            metrics.tap_full.bump();
+        }
+        if heard.send(Heard::Probed(report)).await.is_err() {
+            return;
         }
     }
 }

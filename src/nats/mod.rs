@@ -2,7 +2,7 @@
 //!
 //! [`fleet`] keeps one vantage (a checked system-account connection) in every cluster, asks servers for beats and surveys through them,
 //! and hands what is heard to the driver ([`heard`]). It decodes through `wire`, judges nothing, and never lets a slow or dead
-//! connection hold up another. [`connect`] makes single connections from the settings.
+//! connection hold up another. [`connect`] makes single connections from the settings. [`probe`] looks at gateway addresses from outside.
 //!
 //! ```text
 //! fleet --- lane ---> vantage --- dial, one_life ---> server
@@ -27,6 +27,7 @@ mod jetstream;
 mod lane;
 mod notice;
 mod one_life;
+pub mod probe;
 pub mod provision;
 pub mod publish;
 mod reader;

@@ -46,6 +46,7 @@ fn recorded(kind: &str) -> Vec<u8> {
         Recorded::Message(_)
         | Recorded::Vantage(_)
         | Recorded::Asked(_)
+        | Recorded::Probed(_)
         | Recorded::Stalled(_)
         | Recorded::Mark { .. } => None,
     });

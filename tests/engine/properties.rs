@@ -226,7 +226,7 @@ impl Player {
             let result = match &output {
                 Output::Transition(transition) => self.invariants.transition(transition),
                 Output::Incident(event) => self.invariants.incident(event),
-                Output::Ask(_) | Output::Beat(_) | Output::Forgotten(..) => Ok(()),
+                Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..) => Ok(()),
             };
             if let Output::Forgotten(what, ForgetOutcome::Done) = &output {
                 self.is_gone(what)?;

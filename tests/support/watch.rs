@@ -130,14 +130,14 @@ impl<'a> Log<'a> {
     pub(crate) fn rounds(&self) -> impl Iterator<Item = &'a Round> {
         self.0.iter().filter_map(|heard| match heard {
             Heard::Asked(round) => Some(round),
-            Heard::Observed(_) | Heard::Vantage(_) => None,
+            Heard::Observed(_) | Heard::Vantage(_) | Heard::Probed(_) => None,
         })
     }
 
     pub(crate) fn observed(&self) -> impl Iterator<Item = &'a Observation> {
         self.0.iter().filter_map(|heard| match heard {
             Heard::Observed(observation) => Some(observation),
-            Heard::Asked(_) | Heard::Vantage(_) => None,
+            Heard::Asked(_) | Heard::Vantage(_) | Heard::Probed(_) => None,
         })
     }
 
@@ -147,7 +147,7 @@ impl<'a> Log<'a> {
             Heard::Vantage(change) if change.cluster.as_str() == cluster && change.at >= since => {
                 Some((change.at, &change.what))
             }
-            Heard::Vantage(_) | Heard::Asked(_) | Heard::Observed(_) => None,
+            Heard::Vantage(_) | Heard::Asked(_) | Heard::Observed(_) | Heard::Probed(_) => None,
         });
         changes.collect()
     }

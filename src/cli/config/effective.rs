@@ -52,6 +52,7 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
         s.put("gatewayz_every", span(settings.survey.gatewayz_every));
         s.put("varz_every", span(settings.survey.varz_every));
     });
+    list.section("probe", "[probe]", |s| probe(s, settings));
     list.section("instance", "[instance]", |s| s.put("name", quoted(&settings.instance.name)));
     list.section("log", "[log]", |s| {
         let format = match settings.log.format {
@@ -94,6 +95,14 @@ fn detect(section: &mut Section<'_>, settings: &Settings) {
     section.put("alert_after", span(detect.alert_after));
     section.put("clear_after", span(detect.clear_after));
     section.put("join_grace", span(detect.join_grace));
+}
+
+fn probe(section: &mut Section<'_>, settings: &Settings) {
+    section.put("enabled", settings.probe.enabled.to_string());
+    if let Some(ca) = &settings.probe.ca {
+        section.put("ca", quoted_path(ca));
+    }
+    section.put("every", span(settings.probe.every));
 }
 
 fn connection(section: &mut Section<'_>, connection: &ConnectionSettings) {

@@ -4,9 +4,10 @@
 //! no loop finds anything in. So no place that is held anywhere can come to mean something else. Only people take things out, so
 //! empty places stay few.
 
-use super::{ClusterIx, Path, ServerIx, World};
+use super::{Cluster, ClusterIx, Path, ServerIx, World};
 use crate::engine::intent::Intent;
 use crate::engine::policy::Policy;
+use crate::model::time::Now;
 
 impl World {
     /// A world of which nothing is known but what is wanted of it.
@@ -22,7 +23,7 @@ impl World {
     }
 
     /// Takes a cluster out, with its servers and every link from and to it. It is taken in again once it is heard.
-    pub(in crate::engine) fn remove_cluster(&mut self, ix: ClusterIx) {
+    pub(in crate::engine) fn remove_cluster(&mut self, ix: ClusterIx, now: Now) {
         for server in self.clusters[ix].servers.clone() {
             self.remove_server(server);
         }
@@ -33,14 +34,8 @@ impl World {
             server.links.remove(&ix);
             server.paths[ix] = Path::default();
         }
-        let cluster = &mut self.clusters[ix];
-        cluster.links.clear();
-        cluster.vantage = None;
-        cluster.plan = None;
-        cluster.refused = None;
-        cluster.looked = None;
-        cluster.rounds.forget();
-        let name = cluster.name.clone();
+        let name = self.clusters[ix].name.clone();
+        self.clusters[ix] = Cluster::new(name.clone(), now);
         self.by_name.remove(&name);
         self.intent.forget(name);
     }

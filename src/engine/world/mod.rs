@@ -6,14 +6,14 @@ mod forget;
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
 };
 
 use super::intent::{Intent, Wanted};
-use super::rounds::{Heard, Rounds};
+use super::rounds::Heard;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
-use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
+use crate::model::states::{LinkState, ServerState, VantageState};
 use crate::model::time::Now;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
@@ -97,17 +97,7 @@ impl World {
         self.intent.heard(name);
         let ix = self.clusters.len();
         self.by_name.insert(name.clone(), ix);
-        self.clusters.push(Cluster {
-            name: name.clone(),
-            held: Held::new(ClusterState::Unknown, now),
-            vantage: None,
-            rounds: Rounds::default(),
-            servers: Vec::new(),
-            plan: None,
-            links: BTreeMap::new(),
-            refused: None,
-            looked: None,
-        });
+        self.clusters.push(Cluster::new(name.clone(), now));
         for server in &mut self.servers {
             server.paths.push(Path::default());
         }
@@ -163,6 +153,8 @@ impl World {
             paths: vec![Path::default(); self.clusters.len()],
             links: BTreeMap::new(),
             reports: Reports::default(),
+            config: None,
+            gateways: None,
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -183,6 +175,8 @@ impl World {
         server.joined = now.mono;
         server.heard = Heard::default();
         server.reports = Reports::default();
+        server.config = None;
+        server.gateways = None;
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;

@@ -3,11 +3,12 @@
 use super::{ClusterIx, ServerIx};
 use crate::engine::intent::Wanted;
 use crate::engine::latency::Latency;
+use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
 use crate::model::ask::BeatPlan;
 use crate::model::evidence::Evidence;
 use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
-use crate::model::observation::{Disconnect, ServerVersion};
+use crate::model::observation::{ConfigReport, Disconnect, GatewayConnection, ServerVersion};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
@@ -61,6 +62,26 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) refused: Option<Evidence>,
     /// When every cluster was last asked about this one, while it is doubted.
     pub(in crate::engine) looked: Option<Mono>,
+    /// What our own host found at its gateway addresses.
+    pub(in crate::engine) probes: Probes,
+}
+
+impl Cluster {
+    /// A cluster of which only the name is known.
+    pub(in crate::engine) fn new(name: ClusterName, now: Now) -> Self {
+        Self {
+            name,
+            held: Held::new(ClusterState::Unknown, now),
+            vantage: None,
+            rounds: Rounds::default(),
+            servers: Vec::new(),
+            plan: None,
+            links: BTreeMap::new(),
+            refused: None,
+            looked: None,
+            probes: Probes::default(),
+        }
+    }
 }
 
 /// A directed link between clusters.
@@ -90,6 +111,10 @@ pub(in crate::engine) struct Server {
     /// Outbound links, by receiving cluster.
     pub(in crate::engine) links: BTreeMap<ClusterIx, Outbound>,
     pub(in crate::engine) reports: Reports,
+    /// What it told of its configuration in this life.
+    pub(in crate::engine) config: Option<Box<ConfigReport>>,
+    /// Its latest GATEWAYZ in this life.
+    pub(in crate::engine) gateways: Option<Gateways>,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
@@ -105,6 +130,15 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) made: Option<DateTime<Utc>>,
     /// Whether it has told its configuration in this life.
     pub(in crate::engine) configured: bool,
+}
+
+/// The gateway connections that a server listed.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Gateways {
+    /// When it was heard.
+    pub(in crate::engine) at: Mono,
+    pub(in crate::engine) outbound: Vec<GatewayConnection>,
+    pub(in crate::engine) inbound: Vec<GatewayConnection>,
 }
 
 /// Client connections of a server.

@@ -1,5 +1,6 @@
 //! The lines as they stand in the file, and the words in them.
 
+use super::probed::ProbedLine;
 use crate::model::ask::Through;
 use crate::model::observation::Disconnect;
 use crate::model::time::Mono;
@@ -39,6 +40,8 @@ pub(super) struct Line<'a> {
     pub(super) server: Option<Cow<'a, str>>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub(super) asked: Option<AskedLine<'a>>,
+    #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
+    pub(super) probed: Option<ProbedLine<'a>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) stalled: Option<StalledLine>,
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]

@@ -9,6 +9,7 @@
 //! {"at":0.25,"asked":{"cluster":"west","number":1,"through":"home"}}
 //! {"at":8.0075,"vantage":"west","connection":"disconnected","why":"lost"}
 //! {"at":9,"stalled":{"from":8.1}}
+//! {"at":9.2,"probed":{"target":"west","host":"gw.west","port":7222,"tls":false,"found":"refused"}}
 //! {"at":8,"mark":"what was done to the supercluster, for people"}
 //! ```
 //!
@@ -18,6 +19,7 @@
 mod error;
 mod line;
 mod parse;
+mod probed;
 mod read;
 mod write;
 
@@ -27,6 +29,7 @@ pub use write::Writer;
 
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Round, Stall, VantageChange};
+use crate::model::probe::ProbeReport;
 use crate::model::time::Mono;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
@@ -43,6 +46,8 @@ pub enum Recorded {
     Vantage(VantageChange),
     /// A round of beats was asked for.
     Asked(Round),
+    /// What was found at a gateway address.
+    Probed(ProbeReport),
     /// The process did not run for a while.
     Stalled(Stall),
     /// A note for people: what was done at this moment, or an error that some connection met.
@@ -62,6 +67,7 @@ impl Recorded {
             Self::Message(message) => message.at,
             Self::Vantage(change) => change.at,
             Self::Asked(round) => round.at,
+            Self::Probed(report) => report.at,
             Self::Stalled(stall) => stall.to,
             Self::Mark { at, .. } => *at,
         }

@@ -52,6 +52,9 @@ pub(super) fn parse_line(number: u64, line: &RawLine) -> Result<Recorded, Captur
     if let Some(asked) = &parsed.asked {
         return round(number, at, asked);
     }
+    if let Some(probed) = parsed.probed {
+        return probed.report(number, at).map(Recorded::Probed);
+    }
     if let Some(stalled) = &parsed.stalled {
         let from = time(number, "stalled.from", stalled.from)?;
         return Ok(Recorded::Stalled(Stall { from, to: at }));
@@ -59,8 +62,7 @@ pub(super) fn parse_line(number: u64, line: &RawLine) -> Result<Recorded, Captur
     if let Some(mark) = &parsed.mark {
         return Ok(Recorded::Mark { at, text: mark.to_string() });
     }
-    let expected =
-        "\"vantage\" with \"subject\" or \"connection\", or one of \"asked\", \"stalled\", \"mark\"";
+    let expected = "\"vantage\" with \"subject\" or \"connection\", or one of \"asked\", \"probed\", \"stalled\", \"mark\"";
     let vantage = parsed.vantage.as_deref().ok_or(CaptureError::Incomplete { line: number, expected })?;
     let vantage = ClusterName::from(vantage);
     match (&parsed.connection, &parsed.subject) {

@@ -122,7 +122,11 @@ impl<R: Read> Reader<R> {
             Recorded::Vantage(change) => {
                 self.connected.insert(change.cluster.clone());
             }
-            Recorded::Message(_) | Recorded::Asked(_) | Recorded::Stalled(_) | Recorded::Mark { .. } => {}
+            Recorded::Message(_)
+            | Recorded::Asked(_)
+            | Recorded::Probed(_)
+            | Recorded::Stalled(_)
+            | Recorded::Mark { .. } => {}
         }
     }
 

@@ -48,6 +48,7 @@ impl<W: Write> Writer<W> {
                 }),
                 ..Line::default()
             },
+            Recorded::Probed(report) => Line { probed: Some(report.into()), ..Line::default() },
             Recorded::Stalled(stall) => {
                 Line { stalled: Some(StalledLine { from: seconds(stall.from) }), ..Line::default() }
             }

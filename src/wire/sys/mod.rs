@@ -9,6 +9,7 @@ mod churn;
 mod config;
 mod error;
 mod gateways;
+pub mod greeting;
 mod json;
 mod names;
 mod server;

@@ -92,7 +92,8 @@ pub(super) fn bounded(what: What, field: &'static str, count: usize) -> Result<(
     if count > MAX_LISTED { Err(DecodeError::TooMany { what, field, count }) } else { Ok(()) }
 }
 
-fn plain(text: &str) -> Result<(), NameFault> {
+/// Refuses what no name can be.
+pub(super) fn plain(text: &str) -> Result<(), NameFault> {
     if text.is_empty() {
         Err(NameFault::Empty)
     } else if text.len() > MAX_NAME {

@@ -5,9 +5,10 @@ use super::{Event, Sim, Told};
 use chrono::{DateTime, Utc};
 use gatewatch::engine::{Engine, Input, Output};
 use gatewatch::model::ask::{BeatPlan, Survey, Through};
-use gatewatch::model::ids::ServerId;
+use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::incident::Memory;
 use gatewatch::model::observation::{Round, Stall};
+use gatewatch::model::probe::{GatewayAddress, ProbeReport, ProbeRequest};
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::LinkState;
 use gatewatch::model::time::{Mono, Now};
@@ -117,6 +118,7 @@ impl Sim {
             match &mut input {
                 Input::Observed(seen) => seen.at = to,
                 Input::Vantage(change) => change.at = to,
+                Input::Probed(report) => report.at = to,
                 Input::Asked(_)
                 | Input::Stalled(_)
                 | Input::Restored(_)
@@ -153,12 +155,27 @@ impl Sim {
             Output::Incident(event) => self.tell(Told::Incident(event)),
             Output::Beat(plan) => self.plan(&plan),
             Output::Forgotten(what, outcome) => self.tell(Told::Step(format!("{what}: {outcome}"))),
+            Output::Probe(request) => self.probe(request),
             Output::Ask(request) => {
                 let cluster = self.place(request.cluster.as_str());
                 let everywhere = request.through == Through::All;
                 let event = Event::Ask { cluster, servers: request.servers, what: request.what, everywhere };
                 self.at(self.now + 1, event);
             }
+        }
+    }
+
+    fn probe(&mut self, request: ProbeRequest) {
+        let life = self.driver.life;
+        for address in request.addresses {
+            self.at(self.now + 20, Event::Looked { life, target: request.target.clone(), address });
+        }
+    }
+
+    pub(super) fn looked(&mut self, life: u32, target: ClusterName, address: GatewayAddress) {
+        if self.driver.life == life {
+            let found = self.found_at(&address);
+            self.feed(Input::Probed(ProbeReport { target, address, at: self.mono(), found }));
         }
     }
 

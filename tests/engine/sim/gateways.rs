@@ -15,6 +15,8 @@ pub(super) struct Gateway {
     pub(super) id: u64,
     pub(super) peer: usize,
     pub(super) since: u64,
+    /// When something last arrived at its far end.
+    pub(super) arrived: u64,
     /// Packets of it vanish, or their loss is not yet made good.
     pub(super) stuck: bool,
     /// Since when its ends have not heard each other.
@@ -36,6 +38,7 @@ impl Sim {
             id: self.connections,
             peer,
             since: self.now,
+            arrived: self.now,
             stuck: false,
             silent: None,
             held: Vec::new(),

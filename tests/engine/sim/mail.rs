@@ -91,6 +91,7 @@ impl Sim {
             None => {}
             Some(gateway) if gateway.stuck => gateway.held.push(parcel),
             Some(gateway) => {
+                gateway.arrived = self.now;
                 let peer = gateway.peer;
                 self.forward(parcel, peer, delay);
             }

@@ -22,6 +22,7 @@ use gatewatch::model::ask::Survey;
 use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::incident::IncidentEvent;
 use gatewatch::model::observation::{Disconnect, Fact};
+use gatewatch::model::probe::GatewayAddress;
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::transition::Transition;
 use mail::Question;
@@ -88,6 +89,7 @@ enum Event {
     Sweep { life: u32, what: Survey },
     Ask { cluster: usize, servers: Vec<ServerId>, what: Survey, everywhere: bool },
     StallEnds { life: u32 },
+    Looked { life: u32, target: ClusterName, address: GatewayAddress },
     EarsDial { at: usize, epoch: u32 },
     EarsUp { at: usize, epoch: u32, server: usize },
     EarsFail { at: usize, epoch: u32, why: Disconnect },
@@ -269,6 +271,7 @@ impl Sim {
                 self.survey(cluster, &servers, what, everywhere);
             }
             Event::StallEnds { life } => self.stall_ends(life),
+            Event::Looked { life, target, address } => self.looked(life, target, address),
             Event::EarsDial { at, epoch } => self.ears_dial(at, epoch),
             Event::EarsUp { at, epoch, server } => self.ears_up(at, epoch, server),
             Event::EarsFail { at, epoch, why } => self.ears_fail(at, epoch, why),

@@ -8,14 +8,18 @@ use gatewatch::model::ask::Survey;
 use gatewatch::model::ids::ServerId;
 use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
-    ConfigReport, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity, ServerVersion,
-    StatsReport,
+    ConfigReport, ConfiguredRemote, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity,
+    ServerVersion, StatsReport,
 };
+use gatewatch::model::probe::{GatewayAddress, ProbeFound};
+use std::time::Duration;
 
 /// STATSZ is sent this often in the end. Milliseconds.
 const STATS_EVERY: u64 = 10_000;
 /// And this soon after the start, then at doubling intervals.
 const FIRST_STATS: u64 = 250;
+/// Where gateways listen.
+const PORT: u16 = 7222;
 
 /// Whether a server runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +55,7 @@ impl Sim {
         let ix = self.servers.len();
         let number = self.clusters[cluster].servers.len() + 1;
         self.clusters[cluster].servers.push(ix);
-        let (major, minor, patch) = self.story.clusters[cluster].version;
+        let (major, minor, patch) = self.story.clusters[cluster].usual_version();
         self.servers.push(Server {
             cluster,
             number,
@@ -211,14 +215,12 @@ impl Sim {
             Survey::Gateways => Fact::Gateways(GatewaysReport {
                 server,
                 outbound: self.outbounds(ix).map(|(to, gateway)| self.row(to, gateway)).collect(),
-                inbound: Vec::new(),
+                inbound: self.inbound(ix),
                 made,
             }),
-            Survey::Config => Fact::Config(ConfigReport {
-                remotes: self.remote_names(ix).into_iter().map(Into::into).collect(),
-                made,
-                ..ConfigReport::new(server)
-            }),
+            Survey::Config => {
+                Fact::Config(ConfigReport { remotes: self.remotes(ix), made, ..ConfigReport::new(server) })
+            }
             // Nobody in the simulation has JetStream, and interest crosses with every link.
             Survey::Interest => self.report(ix, Survey::Gateways, asked),
             Survey::JetStream => Fact::JetStream(JetStreamReport { server, streams: Vec::new() }),
@@ -261,8 +263,47 @@ impl Sim {
         }
     }
 
-    fn remote_names(&self, ix: usize) -> Vec<gatewatch::model::ids::ClusterName> {
+    /// Connections that servers of other clusters have to this one.
+    fn inbound(&self, ix: usize) -> Vec<GatewayConnection> {
+        let home = self.servers[ix].cluster;
+        let others = self.servers.iter().filter_map(|server| {
+            let gateway = server.out[home].as_ref().filter(|gateway| gateway.peer == ix)?;
+            Some(GatewayConnection {
+                cluster: self.clusters[server.cluster].name.clone(),
+                peer: server.id.clone(),
+                configured: false,
+                idle: Some(Duration::from_millis(self.now - gateway.arrived)),
+                ..self.row(home, gateway)
+            })
+        });
+        others.collect()
+    }
+
+    fn remotes(&self, ix: usize) -> Vec<ConfiguredRemote> {
         let remotes = &self.clusters[self.servers[ix].cluster].remotes;
-        remotes.iter().map(|&to| self.clusters[to].name.clone()).collect()
+        let remote = |&to: &usize| {
+            let urls = self.clusters[to].servers.iter().map(|&peer| self.address(peer)).collect();
+            ConfiguredRemote { cluster: self.clusters[to].name.clone(), urls }
+        };
+        remotes.iter().map(remote).collect()
+    }
+
+    /// Where the gateway of a server listens.
+    fn address(&self, ix: usize) -> String {
+        let server = &self.servers[ix];
+        format!("{}-{}.gateway:{PORT}", self.clusters[server.cluster].name, server.number)
+    }
+
+    /// What our own host, which sees every address, finds at one.
+    pub(super) fn found_at(&self, address: &GatewayAddress) -> ProbeFound {
+        let text = address.to_string();
+        match (0..self.servers.len()).find(|&ix| self.address(ix) == text) {
+            None => ProbeFound::Unresolved,
+            Some(ix) => match self.servers[ix].health {
+                Health::Dead => ProbeFound::Refused,
+                Health::Frozen => ProbeFound::Silent,
+                Health::Running => ProbeFound::Greeted { tls: None },
+            },
+        }
     }
 }
