@@ -279,7 +279,7 @@ impl Turn<'_> {
         let home = self.world.servers[ix].cluster;
         let mut named = BTreeSet::new();
         for remote in &report.remotes {
-            let Some(remote) = self.world.ensure_cluster(&remote.cluster, self.now) else { continue };
+            let Some(remote) = self.world.ensure_named(&remote.cluster, self.now) else { continue };
             if remote != home {
                 named.insert(remote);
                 self.world.ensure_outbound(ix, remote, self.now);

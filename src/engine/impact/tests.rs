@@ -98,7 +98,9 @@ fn resynced(out: &[Output]) -> Vec<(String, u64)> {
             Some((link.to_string(), after.as_secs()))
         }
         Output::Ask(_) => None,
-        Output::Incident(_) | Output::Beat(_) | Output::Probe(_) => panic!("none of these is put out here"),
+        Output::Incident(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..) => {
+            panic!("none of these is put out here")
+        }
     });
     told.collect()
 }
