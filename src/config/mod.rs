@@ -12,6 +12,7 @@ pub mod secret;
 pub mod settings;
 
 mod context;
+mod expect;
 mod load;
 mod login;
 mod node;

@@ -1,6 +1,7 @@
 //! The table of settings: every key with its default and bounds, and the rules between keys.
 
 use super::connection::ConnectionSettings;
+use super::expect;
 use super::login;
 use super::node::{Node, Value};
 use super::parse::{self, duration, integer, render, token};
@@ -40,6 +41,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         vantages: vantages(&root, places, &system),
         discovery: discovery(root.section("discovery")),
         detect: detect(root.section("detect")),
+        expect: expect::read(root.section("expect")),
         survey: survey(root.section("survey")),
         probe: probe(root.section("probe"), places),
         instance: instance(root.section("instance")),
@@ -126,7 +128,7 @@ fn vantages(root: &Section<'_>, places: &Places, system: &ConnectionSettings) ->
 }
 
 /// Cluster names hold anything but spaces.
-fn cluster_name(node: &Node) -> Result<ClusterName, String> {
+pub(super) fn cluster_name(node: &Node) -> Result<ClusterName, String> {
     let name = parse::text(node)?;
     if name.contains(char::is_whitespace) {
         return Err(format!("{name:?} holds a space, which no cluster name can"));
