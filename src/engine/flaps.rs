@@ -28,8 +28,10 @@ const MOST: f64 = 6_000.0;
 const NEGLIGIBLE: f64 = 100.0;
 /// Links of a pair that break within this time break together: servers report every 10 s, each at another moment.
 const TOGETHER: Duration = Duration::from_secs(15);
-/// A gap in the beats of a connection that stayed the same counts from this length on: shorter ones are delays.
+/// A gap in the beats of connections that stayed the same counts from this length on: shorter ones are delays.
 const SHORTEST: Duration = Duration::from_millis(500);
+/// When it is not shared by the other links of the pair, from this length on: single answers are lost or late for many reasons.
+const SHORTEST_ALONE: Duration = Duration::from_secs(2);
 /// A link may break this long before it is known that its remote server left.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So much longer an outage of a flapping pair must last to be told of beside the flapping.
@@ -231,10 +233,24 @@ impl Turn<'_> {
         let flapping = self.is_flapping(server.cluster, remote);
         let lasting = self.policy.alert_after * if flapping { PATIENCE } else { 1 };
         let outage = over.lasted.is_some_and(|lasted| lasted >= lasting);
-        let delay = !over.remade && over.lasted.is_some_and(|lasted| lasted < SHORTEST);
+        let shortest =
+            if self.is_shared(server.cluster, remote, over.began) { SHORTEST } else { SHORTEST_ALONE };
+        let delay = !over.remade && over.lasted.is_some_and(|lasted| lasted < shortest);
         let joining = over.began < server.joined + self.policy.join_grace;
         let leaving = server.held.state != ServerState::Live;
         outage || delay || joining || leaving || self.peer_explains(remote, over)
+    }
+
+    /// Whether at least half of the server links between two clusters, a whole direction or more, have broken since then.
+    fn is_shared(&self, a: ClusterIx, b: ClusterIx, began: Mono) -> bool {
+        let of = |from: ClusterIx, to: ClusterIx| {
+            let servers = self.world.clusters[from].servers.iter().map(|&ix| &self.world.servers[ix]);
+            servers.filter(|server| server.present()).filter_map(move |server| server.links.get(&to))
+        };
+        let links: Vec<_> = of(a, b).chain(of(b, a)).collect();
+        let broken =
+            links.iter().filter(|link| link.watch.broke.is_some() || link.watch.back >= began).count();
+        broken * 2 >= links.len()
     }
 
     /// Whether the remote server at which the link ended was restarted or left. When it is not known which one that was, any of its
