@@ -192,6 +192,18 @@ fn everything_wrong_is_said_at_once_with_key_and_place() {
 }
 
 #[test]
+fn questions_with_large_answers_are_asked_seldom_or_never() {
+    let settings = file("[survey]\njetstream_every = '0s'\ninterest_every = '10s'").settings();
+    assert_eq!(settings.survey.jetstream_every, None);
+    assert_eq!(settings.survey.interest_every, Some(Duration::from_secs(10)));
+    let expected = [
+        "gatewatch.toml:2: survey.jetstream_every: 9s is below 10s; \"0s\" turns it off",
+        "gatewatch.toml:3: survey.interest_every: \"2h\" is above the maximum of 1h",
+    ];
+    assert_eq!(file("[survey]\njetstream_every = '9s'\ninterest_every = '2h'").errors(), expected);
+}
+
+#[test]
 fn values_that_contradict_each_other_are_refused() {
     let given = file(
         "[detect]\nlatency_slack = '2s'\nlatency_ceiling = '1s'\nbeat_period = '1s'\nconfirm_beats = 4\n\

@@ -3,6 +3,7 @@
 //! Causes are tried in the order of [`IncidentKind`]; what one explains is claimed by it and told of inside it, not beside it.
 
 mod draft;
+mod unwanted;
 
 use super::cause;
 use super::world::{ClusterIx, ServerIx, World};
@@ -44,6 +45,7 @@ pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
     finder.vantages_lost();
     finder.clusters_isolated();
     finder.servers_lost();
+    finder.links_unwanted();
     if !finder.cuts.is_empty() {
         finder.one_server_behind_all();
         finder.pairs_down();
@@ -234,6 +236,7 @@ impl Finder<'_> {
     /// A server that takes part in every cut of its cluster, with several remote clusters, is the cause also where remote servers
     /// happen to be cut off all together, because the links of all of them end at it.
     fn one_server_behind_all(&mut self) {
+        let cut_off = self.cut_off_from_several();
         for ix in self.suspects() {
             let cluster = self.world.servers[ix].cluster;
             let alone = self.is_alone(cluster);
@@ -242,11 +245,29 @@ impl Finder<'_> {
             if alone || !self.cuts.iter().filter(touches).all(|cut| takes_part(self.world, ix, cut)) {
                 continue;
             }
+            if self.explained_by_others(ix, &cut_off) {
+                continue;
+            }
             let cuts = self.take(|world, cut| takes_part(world, ix, cut));
             if !cuts.is_empty() {
                 self.degraded(Subject::Server(self.world.servers[ix].key.clone()), &cuts);
             }
         }
+    }
+
+    /// Servers that cannot send to several clusters.
+    fn cut_off_from_several(&self) -> BTreeSet<ServerIx> {
+        let sends = |ix: ServerIx| self.cuts.range((ix, 0)..(ix + 1, 0)).count();
+        self.cuts.iter().map(|&(server, _)| server).filter(|&server| sends(server) > 1).collect()
+    }
+
+    /// Whether every cut that the server takes part in is also one of another server that is cut off: that their links end at it by
+    /// chance says less than that.
+    fn explained_by_others(&self, ix: ServerIx, cut_off: &BTreeSet<ServerIx>) -> bool {
+        let other = |server: ServerIx| server != ix && cut_off.contains(&server);
+        let explained =
+            |&(server, to): &Cut| other(server) || peer(self.world, server, to).is_some_and(other);
+        self.cuts.iter().filter(|cut| takes_part(self.world, ix, cut)).all(explained)
     }
 
     /// A server that takes part in cuts with several remote clusters is what those cuts have in common.
