@@ -30,8 +30,10 @@ const NEGLIGIBLE: f64 = 100.0;
 const TOGETHER: Duration = Duration::from_secs(15);
 /// A gap in the beats of connections that stayed the same counts from this length on: shorter ones are delays.
 const SHORTEST: Duration = Duration::from_millis(500);
-/// When it is not shared by the other links of the pair, from this length on: single answers are lost or late for many reasons.
+/// When the other links of that direction do not share it, from this length on: single answers are lost or late for many reasons.
 const SHORTEST_ALONE: Duration = Duration::from_secs(2);
+/// Links that break within this time share a break.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// A link may break this long before it is known that its remote server left.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So much longer an outage of a flapping pair must last to be told of beside the flapping.
@@ -50,6 +52,8 @@ pub(super) struct Watch {
     looked: Mono,
     /// Since when it is doubted or cut, after it had been up.
     broke: Option<Mono>,
+    /// When it broke last.
+    since: Mono,
     /// It is listed with another connection since.
     remade: bool,
     /// The remote server at which it ended when it broke.
@@ -194,7 +198,7 @@ impl Turn<'_> {
         let watch = &mut link.watch;
         match (from, to) {
             (Up, Suspect | Down) => {
-                (watch.broke, watch.remade) = (Some(now), false);
+                (watch.broke, watch.since, watch.remade) = (Some(now), now, false);
                 (watch.peer, watch.evidence) = (link.peer.clone(), evidence.first().cloned());
             }
             (Suspect | Down, Up) => {
@@ -241,16 +245,17 @@ impl Turn<'_> {
         outage || delay || joining || leaving || self.peer_explains(remote, over)
     }
 
-    /// Whether at least half of the server links between two clusters, a whole direction or more, have broken since then.
-    fn is_shared(&self, a: ClusterIx, b: ClusterIx, began: Mono) -> bool {
-        let of = |from: ClusterIx, to: ClusterIx| {
+    /// Whether the whole direction broke at that moment; where it is a single link, the other direction too.
+    fn is_shared(&self, from: ClusterIx, to: ClusterIx, began: Mono) -> bool {
+        let broke = |from: ClusterIx, to: ClusterIx| {
             let servers = self.world.clusters[from].servers.iter().map(|&ix| &self.world.servers[ix]);
-            servers.filter(|server| server.present()).filter_map(move |server| server.links.get(&to))
+            let links = servers.filter(|server| server.present()).filter_map(|server| server.links.get(&to));
+            let together = |since: Mono| since.since(began).max(began.since(since)) <= AT_ONCE;
+            links.map(|link| together(link.watch.since)).collect::<Vec<_>>()
         };
-        let links: Vec<_> = of(a, b).chain(of(b, a)).collect();
-        let broken =
-            links.iter().filter(|link| link.watch.broke.is_some() || link.watch.back >= began).count();
-        broken * 2 >= links.len()
+        let there = broke(from, to);
+        let all = |links: &[bool]| links.iter().all(|broke| *broke);
+        all(&there) && (there.len() > 1 || all(&broke(to, from)))
     }
 
     /// Whether the remote server at which the link ended was restarted or left. When it is not known which one that was, any of its
