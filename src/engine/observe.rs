@@ -2,13 +2,13 @@
 
 use super::Why;
 use super::turn::Turn;
-use super::world::{ClusterIx, Gateways, Listed, Seen, ServerIx};
+use super::world::{ClusterIx, Gateways, Listed, Refused, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
 use crate::model::observation::{
-    AuthError, ClientChurn, ConfigReport, Fact, GatewaysReport, Observation, OutboundStats, Round,
-    ServerIdentity, StatsReport,
+    AuthError, ClientChurn, ConfigReport, Fact, GatewayConnection, GatewaysReport, Observation,
+    OutboundStats, Round, ServerIdentity, StatsReport,
 };
 use crate::model::states::{Basis, ServerLinkState, ServerState};
 use crate::model::time::Mono;
@@ -18,6 +18,12 @@ use std::time::Duration;
 
 /// How many one-second counts of closed client connections are kept per server.
 const CHURN_KEPT: usize = 16;
+/// The least silence of a connection over which beats are sent that says something.
+const IDLE: Duration = Duration::from_secs(2);
+/// A refusal that comes again within this time is the same one.
+const REFUSED_AGAIN: Duration = Duration::from_secs(60);
+/// Servers tell such spans in whole seconds.
+const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
     /// Takes a round in that was just asked. The first moment at which an answer to it can be overdue is a reason to wake.
@@ -153,6 +159,7 @@ impl Turn<'_> {
     fn stats(&mut self, vantage: ClusterIx, at: Mono, report: &StatsReport) {
         let Some(ix) = self.reporter(vantage, at, &report.server, report.made) else { return };
         self.world.servers[ix].clients.held = Some(report.connections);
+        self.world.servers[ix].reports.routes = report.routes.clone().map(|routes| (at, routes));
         let mut listed = BTreeSet::new();
         for entry in &report.gateways {
             let Some(remote) = self.world.ensure_cluster(&entry.to, self.now) else { continue };
@@ -185,8 +192,34 @@ impl Turn<'_> {
             }
         }
         self.unlisted(ix, &listed, at);
+        for row in &report.inbound {
+            self.arriving(ix, row, at);
+        }
         let (outbound, inbound) = (report.outbound.clone(), report.inbound.clone());
         self.world.servers[ix].gateways = Some(Gateways { at, outbound, inbound });
+    }
+
+    /// What the far end of a link says arrives on it. Whoever asks for beats has messages cross many times a second.
+    fn arriving(&mut self, far: ServerIx, row: &GatewayConnection, at: Mono) {
+        let (Some(idle), Some(sender)) = (row.idle, self.world.life(&row.peer)) else { return };
+        let here = self.world.servers[far].cluster;
+        self.world.was_up(sender, here);
+        let says = Says::InboundIdle {
+            server: self.world.servers[far].key.clone(),
+            from: self.world.servers[sender].key.clone(),
+            idle,
+        };
+        let evidence = self.evidence(says);
+        let far = self.world.servers[far].id.clone();
+        let sender = &mut self.world.servers[sender];
+        let Some(link) = sender.links.get_mut(&here).filter(|link| link.peer.as_ref() == Some(&far)) else {
+            return;
+        };
+        let cut = link.held.state == ServerLinkState::Down && link.basis == Basis::Beats;
+        let nothing_since_the_cut = idle >= IDLE && idle + WHOLE_SECONDS >= at.since(link.held.since.mono);
+        if cut && nothing_since_the_cut && at >= link.held.since.mono + IDLE / 2 && link.half_open.is_none() {
+            link.half_open = Some(evidence);
+        }
     }
 
     fn listed(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, connection: Option<u64>) {
@@ -197,7 +230,7 @@ impl Turn<'_> {
         if link.listed.is_some_and(|before| before.connection != connection) {
             link.peer = None;
         }
-        link.listed = Some(Listed { up: true, since, at, connection });
+        link.listed = Some(Listed { up: true, since, at, connection, up_until: Some(at) });
         // A report that left before the cut, or on its way when beats had just shown it, denies nothing; nor does a link made anew.
         if since <= link.held.since.mono
             && link.held.state == ServerLinkState::Down
@@ -206,13 +239,15 @@ impl Turn<'_> {
         {
             link.denied = true;
         }
+        self.world.was_up(ix, remote);
     }
 
     fn unlisted(&mut self, ix: ServerIx, listed: &BTreeSet<ClusterIx>, at: Mono) {
         for (remote, link) in &mut self.world.servers[ix].links {
             if !listed.contains(remote) {
                 let since = link.listed.filter(|before| !before.up).map_or(at, |before| before.since);
-                link.listed = Some(Listed { up: false, since, at, connection: None });
+                let up_until = link.listed.and_then(|before| before.up_until);
+                link.listed = Some(Listed { up: false, since, at, connection: None, up_until });
             }
         }
     }
@@ -245,11 +280,15 @@ impl Turn<'_> {
             let Some(remote) = self.world.ensure_cluster(&remote.cluster, self.now) else { continue };
             if remote != home {
                 named.insert(remote);
+                self.world.clusters[remote].probes.named.get_or_insert(self.now.mono);
                 self.world.ensure_outbound(ix, remote, self.now);
             }
         }
         let server = &mut self.world.servers[ix];
         server.reports.configured = true;
+        if !server.config.as_ref().is_some_and(|before| same_config(before, report)) {
+            server.reports.told = Some(self.now);
+        }
         server.config = Some(Box::new(report.clone()));
         for (remote, link) in &mut server.links {
             link.configured = named.contains(remote);
@@ -280,8 +319,18 @@ impl Turn<'_> {
         let Some(ix) = self.introduce(&error.server) else { return };
         let server = &self.world.servers[ix];
         let says = Says::GatewayRefused { server: server.key.clone(), peer: error.peer.clone() };
-        let cluster = server.cluster;
-        self.world.clusters[cluster].refused = Some(self.evidence(says));
+        let (cluster, last) = (server.cluster, self.now.mono);
+        let peer = error.peer.as_deref().and_then(|peer| self.world.any_life(&ServerId::from(peer)));
+        let from = peer.map(|peer| self.world.servers[peer].cluster);
+        let evidence = self.evidence(says);
+        let refused = &mut self.world.clusters[cluster].refused;
+        let again = refused.get_mut(&from).filter(|before| last.since(before.last) < REFUSED_AGAIN);
+        match again {
+            Some(before) => before.last = last,
+            None => {
+                refused.insert(from, Refused { evidence, last });
+            }
+        }
     }
 
     fn clients(&mut self, at: Mono, churn: &ClientChurn) {
@@ -293,4 +342,9 @@ impl Turn<'_> {
         }
         clients.recent.push_back((at, churn.disconnected));
     }
+}
+
+/// Whether two reports tell the same configuration, whenever they were made.
+fn same_config(one: &ConfigReport, other: &ConfigReport) -> bool {
+    ConfigReport { made: None, ..one.clone() } == ConfigReport { made: None, ..other.clone() }
 }

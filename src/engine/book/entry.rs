@@ -2,6 +2,7 @@
 
 use super::good::all_good;
 use super::scope::contains;
+use crate::engine::cause::better;
 use crate::engine::correlate::Finding;
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
@@ -69,6 +70,7 @@ impl Entry {
             cause: finding.cause,
             evidence: finding.evidence.clone(),
             server_view: finding.view.clone(),
+            basis: finding.basis,
             impact: Impact {
                 messages_per_second: finding.rate.map(|(messages, _)| messages),
                 bytes_per_second: finding.rate.map(|(_, bytes)| bytes),
@@ -130,6 +132,7 @@ impl Entry {
         incident.departure = finding.departure;
         incident.scope = finding.scope.clone();
         incident.cause = finding.cause;
+        incident.basis = finding.basis;
         incident.server_view = finding.view.clone();
         add_evidence(&mut incident.evidence, &finding.evidence);
         self.tell(turn, Stage::Updated);
@@ -138,7 +141,9 @@ impl Entry {
     /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
     fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         let incident = &self.incident;
+        let finding = &Finding { cause: better(incident.cause, finding.cause), ..finding.clone() };
         let news = incident.cause != finding.cause
+            || incident.basis != finding.basis
             || incident.departure != finding.departure
             || incident.severity != finding.severity
             || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()

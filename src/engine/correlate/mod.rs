@@ -4,12 +4,14 @@
 
 mod draft;
 
-use super::cause;
+use super::cause::{self, Verdict};
 use super::world::{ClusterIx, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
 use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
-use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
+use crate::model::states::{
+    Basis, ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState,
+};
 use crate::model::time::Now;
 use draft::Draft;
 use std::cmp::Reverse;
@@ -29,6 +31,8 @@ pub(super) struct Finding {
     pub(super) view: ServerView,
     /// Messages and bytes per second that crossed the cut server links before.
     pub(super) rate: Option<(f64, f64)>,
+    /// What it rests on, where there is a choice: the weakest basis of what is cut.
+    pub(super) basis: Option<Basis>,
     pub(super) evidence: Vec<Evidence>,
 }
 
@@ -93,20 +97,14 @@ impl Finder<'_> {
             }
             draft.links_touching(ix);
             draft.views(&self.take_touching(ix));
-            let (severity, kind, confidence) = match departure {
-                Departure::Planned => (Severity::Warning, CauseKind::PlannedStop, Confidence::Proven),
-                Departure::Crash => (Severity::Critical, CauseKind::Silent, Confidence::Likely),
+            let (severity, verdict) = match departure {
+                Departure::Planned => (Severity::Warning, Verdict::of(Cause::proven(CauseKind::PlannedStop))),
+                Departure::Crash => (Severity::Critical, cause::of_lost_cluster(self.world, self.now, ix)),
             };
             let subject = Subject::Cluster(cluster.name.clone());
             self.found.push(Finding {
                 departure: Some(departure),
-                ..draft.finding(
-                    IncidentKind::ClusterOffline,
-                    severity,
-                    subject,
-                    Cause { kind, confidence },
-                    self.now,
-                )
+                ..draft.finding(IncidentKind::ClusterOffline, severity, subject, verdict, self.now)
             });
         }
     }
@@ -143,9 +141,9 @@ impl Finder<'_> {
                     (Severity::Warning, if heard_since { Confidence::Proven } else { Confidence::Possible })
                 }
             };
-            let cause = Cause { kind: CauseKind::OwnView, confidence };
+            let verdict = Verdict::of(Cause { kind: CauseKind::OwnView, confidence });
             let subject = Subject::Cluster(cluster.name.clone());
-            self.found.push(draft.finding(IncidentKind::VantageLost, severity, subject, cause, self.now));
+            self.found.push(draft.finding(IncidentKind::VantageLost, severity, subject, verdict, self.now));
         }
     }
 
@@ -162,7 +160,7 @@ impl Finder<'_> {
             draft.links_touching(ix);
             draft.cuts(&cuts);
             let (subject, cause) =
-                (Subject::Cluster(cluster.name.clone()), cause::of_cuts(self.world, &cuts));
+                (Subject::Cluster(cluster.name.clone()), cause::of_cuts(self.world, self.now, &cuts));
             self.found.push(draft.finding(
                 IncidentKind::ClusterIsolated,
                 Severity::Critical,
@@ -184,7 +182,7 @@ impl Finder<'_> {
             draft.began(server.held.since);
             draft.server(ix);
             draft.cuts(&self.take(|world, &(from, to)| peer(world, from, to) == Some(ix)));
-            let cause = Cause { kind: CauseKind::Silent, confidence: Confidence::Likely };
+            let cause = cause::of_lost_server(self.world, ix);
             let subject = Subject::Server(server.key.clone());
             self.found.push(draft.finding(
                 IncidentKind::ServerLost,
@@ -214,18 +212,23 @@ impl Finder<'_> {
             }
             let cuts = self.take_pair(a, b);
             let mut draft = Draft::new(self.world);
+            let was_up = |&(from, to): &(ClusterIx, ClusterIx)| {
+                self.world.clusters[from].links.get(&to).is_some_and(|link| link.was_up)
+            };
+            let (kind, severity, cause) = if links.iter().any(was_up) {
+                let cause = cause::of_cuts(self.world, self.now, &cuts);
+                (IncidentKind::GatewayDown, Severity::Critical, cause)
+            } else {
+                // Nobody relies yet on what never worked.
+                let cause = cause::of_never_up(self.world, self.now, &cuts);
+                (IncidentKind::GatewayNeverUp, Severity::Warning, cause)
+            };
             for (from, to) in links {
                 draft.link(from, to);
             }
             draft.cuts(&cuts);
-            let (subject, cause) = (self.pair(a, b), cause::of_cuts(self.world, &cuts));
-            self.found.push(draft.finding(
-                IncidentKind::GatewayDown,
-                Severity::Critical,
-                subject,
-                cause,
-                self.now,
-            ));
+            let subject = self.pair(a, b);
+            self.found.push(draft.finding(kind, severity, subject, cause, self.now));
         }
     }
 
@@ -287,7 +290,7 @@ impl Finder<'_> {
     fn degraded(&mut self, subject: Subject, cuts: &[Cut]) {
         let mut draft = Draft::new(self.world);
         draft.cuts(cuts);
-        let cause = cause::of_cuts(self.world, cuts);
+        let cause = cause::of_cuts(self.world, self.now, cuts);
         self.found.push(draft.finding(
             IncidentKind::GatewayDegraded,
             Severity::Warning,

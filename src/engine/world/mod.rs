@@ -5,7 +5,8 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Refused, Reports, Server, Traffic,
+    Vantage,
 };
 
 use super::probes::Probes;
@@ -72,6 +73,11 @@ impl World {
         self.by_id.get(id).copied().filter(|&ix| self.servers[ix].id == *id)
     }
 
+    /// The server that has or had this id.
+    pub(super) fn any_life(&self, id: &ServerId) -> Option<ServerIx> {
+        self.by_id.get(id).copied()
+    }
+
     /// Clusters in the order of their names.
     pub(super) fn clusters_by_name(&self) -> impl Iterator<Item = ClusterIx> + '_ {
         self.by_name.values().copied()
@@ -101,8 +107,9 @@ impl World {
             servers: Vec::new(),
             plan: None,
             links: BTreeMap::new(),
-            refused: None,
+            refused: BTreeMap::new(),
             looked: None,
+            inquired: None,
             probes: Probes::default(),
         });
         for server in &mut self.servers {
@@ -187,6 +194,7 @@ impl World {
         for link in server.links.values_mut() {
             link.seen = false;
             link.listed = None;
+            link.half_open = None;
             link.peer = None;
             link.traffic = Traffic::default();
         }
@@ -194,16 +202,25 @@ impl World {
 
     /// The directed link `from -> to`, made if it is new.
     pub(super) fn ensure_link(&mut self, from: ClusterIx, to: ClusterIx, now: Now) -> &mut ClusterLink {
-        self.clusters[from]
-            .links
-            .entry(to)
-            .or_insert_with(|| ClusterLink { held: Held::new(LinkState::Unknown, now), remembered: false })
+        self.clusters[from].links.entry(to).or_insert_with(|| ClusterLink {
+            held: Held::new(LinkState::Unknown, now),
+            remembered: false,
+            was_up: false,
+        })
     }
 
     /// The outbound link of a server to a remote cluster, made if it is new, along with the link it is part of.
     pub(super) fn ensure_outbound(&mut self, server: ServerIx, to: ClusterIx, now: Now) -> &mut Outbound {
         self.ensure_link(self.servers[server].cluster, to, now);
         self.servers[server].links.entry(to).or_insert_with(|| Outbound::new(now))
+    }
+
+    /// Notes that a link has been seen up, so that it may be missed.
+    pub(super) fn was_up(&mut self, server: ServerIx, to: ClusterIx) {
+        let from = self.servers[server].cluster;
+        if let Some(link) = self.clusters[from].links.get_mut(&to) {
+            link.was_up = true;
+        }
     }
 
     /// Whether `from -> to` ought to exist: some present server is configured for it or has had it up, or it was there

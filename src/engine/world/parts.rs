@@ -5,8 +5,8 @@ use crate::engine::latency::Latency;
 use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
 use crate::model::ask::BeatPlan;
-use crate::model::evidence::Evidence;
-use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
+use crate::model::evidence::{Evidence, Says};
+use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink, ServerName};
 use crate::model::observation::{ConfigReport, Disconnect, GatewayConnection, ServerVersion};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
@@ -57,12 +57,22 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) plan: Option<BeatPlan>,
     /// Directed links from here, by receiving cluster.
     pub(in crate::engine) links: BTreeMap<ClusterIx, ClusterLink>,
-    /// A gateway that servers of this cluster refused for bad credentials.
-    pub(in crate::engine) refused: Option<Evidence>,
+    /// Gateways that servers of this cluster refused for bad credentials, by their cluster, as far as they said whose they are.
+    pub(in crate::engine) refused: BTreeMap<Option<ClusterIx>, Refused>,
     /// When every cluster was last asked about this one, while it is doubted.
     pub(in crate::engine) looked: Option<Mono>,
+    /// When its servers and addresses were last asked why something about it is bad.
+    pub(in crate::engine) inquired: Option<Mono>,
     /// What our own host found at its gateway addresses.
     pub(in crate::engine) probes: Probes,
+}
+
+/// A gateway that was refused for bad credentials, again and again.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Refused {
+    pub(in crate::engine) evidence: Evidence,
+    /// When it was last refused.
+    pub(in crate::engine) last: Mono,
 }
 
 /// A directed link between clusters.
@@ -71,6 +81,8 @@ pub(in crate::engine) struct ClusterLink {
     pub(in crate::engine) held: Held<LinkState>,
     /// It was expected in a former life of this process or of the servers.
     pub(in crate::engine) remembered: bool,
+    /// It was up, as far as anybody remembers.
+    pub(in crate::engine) was_up: bool,
 }
 
 /// One server across its lives.
@@ -110,6 +122,10 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) made: Option<DateTime<Utc>>,
     /// Whether it has told its configuration in this life.
     pub(in crate::engine) configured: bool,
+    /// When it first told the configuration that it has now.
+    pub(in crate::engine) told: Option<Now>,
+    /// Servers of its cluster that it has a route to, and when it said so.
+    pub(in crate::engine) routes: Option<(Mono, Vec<ServerName>)>,
 }
 
 /// The gateway connections that a server listed.
@@ -179,8 +195,12 @@ pub(in crate::engine) struct Outbound {
     pub(in crate::engine) listed: Option<Listed>,
     /// The server reported it as up while beats showed it cut.
     pub(in crate::engine) denied: bool,
+    /// What the far end said of it while it was cut: nothing arrives.
+    pub(in crate::engine) half_open: Option<Evidence>,
     /// The remote server it ends at, from GATEWAYZ.
     pub(in crate::engine) peer: Option<ServerId>,
+    /// When that server was last asked what arrives.
+    pub(in crate::engine) peer_asked: Option<Mono>,
     pub(in crate::engine) traffic: Traffic,
 }
 
@@ -194,6 +214,8 @@ pub(in crate::engine) struct Listed {
     pub(in crate::engine) at: Mono,
     /// Connection id, when up.
     pub(in crate::engine) connection: Option<u64>,
+    /// When it last said that it is up.
+    pub(in crate::engine) up_until: Option<Mono>,
 }
 
 /// Traffic over one link, from the counters of successive STATSZ.
@@ -213,7 +235,9 @@ impl Outbound {
             seen: false,
             listed: None,
             denied: false,
+            half_open: None,
             peer: None,
+            peer_asked: None,
             traffic: Traffic::default(),
         }
     }
@@ -228,6 +252,11 @@ impl Server {
     /// Whether it is there: its links count.
     pub(in crate::engine) fn present(&self) -> bool {
         matches!(self.held.state, ServerState::Live | ServerState::Leaving)
+    }
+
+    /// Something that its configuration says, as of when it first told it.
+    pub(in crate::engine) fn told(&self, says: Says) -> Evidence {
+        Evidence { at: self.reports.told.map_or(self.held.since.wall, |told| told.wall), says }
     }
 
     pub(in crate::engine) fn server_link(&self, to: &ClusterName) -> ServerLink {

@@ -5,7 +5,7 @@ use super::mail::Parcel;
 use super::{Event, Sim};
 use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::model::ask::Survey;
-use gatewatch::model::ids::ServerId;
+use gatewatch::model::ids::{ServerId, ServerName};
 use gatewatch::model::jetstream::JetStreamReport;
 use gatewatch::model::observation::{
     ConfigReport, ConfiguredRemote, Fact, GatewayConnection, GatewaysReport, OutboundStats, ServerIdentity,
@@ -209,7 +209,7 @@ impl Sim {
                 connections: 10,
                 gateways: self.outbounds(ix).map(|(to, gateway)| self.stats_of(to, gateway)).collect(),
                 made,
-                routes: None,
+                routes: Some(self.routes(ix)),
                 asked,
             }),
             Survey::Gateways => Fact::Gateways(GatewaysReport {
@@ -261,6 +261,13 @@ impl Sim {
             rtt: None,
             accounts: None,
         }
+    }
+
+    /// Servers of its cluster that it is connected with: all whose processes have not ended.
+    fn routes(&self, ix: usize) -> Vec<ServerName> {
+        let peers = self.clusters[self.servers[ix].cluster].servers.iter();
+        let others = peers.filter(|&&peer| peer != ix && self.servers[peer].health != Health::Dead);
+        others.map(|&peer| self.servers[peer].number.to_string().as_str().into()).collect()
     }
 
     /// Connections that servers of other clusters have to this one.
