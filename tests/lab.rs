@@ -2,49 +2,20 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests fail and print as tests do")]
 
+mod lab_support;
+
 use async_nats::{Client, Subscriber};
 use futures::StreamExt;
 use gatewatch::clock::Clock;
-use gatewatch::lab::{Builder, ControlError, Fault, LabServer, ServerOptions, Supercluster};
-use serde_json::Value;
-use std::future::Future;
+use gatewatch::lab::{ControlError, Fault, ServerOptions, Supercluster};
+use lab_support::{READY, SOON, bare, eventually, outbound, ready};
 use std::io::{BufRead, BufReader};
 use std::num::NonZeroU32;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use tokio::time::timeout;
 
-const READY: Duration = Duration::from_secs(30);
-const SOON: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_millis(700);
-
-async fn ready(builder: Builder) -> Supercluster {
-    let lab = builder.start().await.unwrap();
-    lab.ready(READY).await.unwrap();
-    lab
-}
-
-fn bare() -> Builder {
-    Supercluster::builder().without_jetstream()
-}
-
-/// Polls until `condition` holds.
-async fn eventually<F: Future<Output = bool>>(what: &str, mut condition: impl FnMut() -> F) {
-    let holds = async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    };
-    assert!(timeout(SOON, holds).await.is_ok(), "not within {SOON:?}: {what}");
-}
-
-/// Clusters to which a server says it has an outbound connection, asked over its own client port.
-async fn outbound(server: &LabServer, client: &Client) -> Vec<String> {
-    let subject = format!("$SYS.REQ.SERVER.{}.GATEWAYZ", server.id().unwrap());
-    let answer = client.request(subject, "".into()).await.unwrap();
-    let body: Value = serde_json::from_slice(&answer.payload).unwrap();
-    body["data"]["outbound_gateways"].as_object().unwrap().keys().cloned().collect()
-}
 
 /// A path for messages from a client of one server to a client of another, with interest known to cross.
 struct Wire {

@@ -148,6 +148,15 @@ async fn dates_names_and_trust_are_judged_apart() {
 }
 
 #[tokio::test]
+async fn a_certificate_without_its_key_proves_nothing() {
+    let authority = Authority::new();
+    for version in [&TLS12, &TLS13] {
+        let (port, _outcomes) = authority.listen(authority.sign("127.0.0.1", 2200).stolen(), version);
+        assert_eq!(found(port, true).await, ProbeFound::TlsFailed, "{version:?}");
+    }
+}
+
+#[tokio::test]
 async fn a_host_name_is_compared_with_the_names_in_the_certificate() {
     let authority = Authority::new();
     for (named, expected) in [("localhost", true), ("127.0.0.1", false)] {

@@ -8,6 +8,7 @@ use gatewatch::model::cause::{CauseKind, Confidence};
 use gatewatch::model::ids::ClusterName;
 use gatewatch::model::incident::{IncidentEvent, IncidentId, IncidentKind, Severity, Stage, Subject};
 use gatewatch::wire::advisory::{Advisories, Alert, Event};
+use gatewatch::wire::body::{CauseWord, KindWord};
 use gatewatch::wire::lines::Lines;
 use gatewatch::wire::{ReadError, record, text};
 use serde_json::{Value, json};
@@ -151,24 +152,6 @@ fn lines_are_the_bodies_one_by_one() {
     assert_eq!(second.as_bytes(), advisories().alert(&opened(down_both())).body);
 }
 
-const KINDS: [IncidentKind; 6] = [
-    IncidentKind::VantageLost,
-    IncidentKind::ClusterOffline,
-    IncidentKind::ClusterIsolated,
-    IncidentKind::GatewayDown,
-    IncidentKind::GatewayDegraded,
-    IncidentKind::ServerLost,
-];
-
-const CAUSES: [CauseKind; 6] = [
-    CauseKind::PlannedStop,
-    CauseKind::Silent,
-    CauseKind::PacketsLost,
-    CauseKind::ConnectionsClosed,
-    CauseKind::OwnView,
-    CauseKind::Unknown,
-];
-
 #[test]
 fn every_kind_and_cause_has_texts_that_say_something() {
     let subjects = [
@@ -176,7 +159,10 @@ fn every_kind_and_cause_has_texts_that_say_something() {
         Subject::Cluster(cluster("east")),
         Subject::Server(server("east", "east-1")),
     ];
-    for (kind, cause) in KINDS.into_iter().flat_map(|kind| CAUSES.map(|cause| (kind, cause))) {
+    let kinds = KindWord::ALL.iter().map(|&word| IncidentKind::from(word));
+    for (kind, cause) in
+        kinds.flat_map(|kind| CauseWord::ALL.iter().map(move |&word| (kind, CauseKind::from(word))))
+    {
         for subject in &subjects {
             let mut open = incident(kind, Severity::Warning, subject.clone());
             open.cause.kind = cause;

@@ -12,6 +12,10 @@ use tokio::process::Command;
 /// The version that is installed when none is found.
 pub const PINNED_VERSION: ServerVersion = ServerVersion(2, 15, 1);
 
+/// The last releases of the older lines that are still met, for tests across versions: see [`Finder::version`].
+pub const OLDER_VERSIONS: [ServerVersion; 4] =
+    [ServerVersion(2, 10, 25), ServerVersion(2, 11, 11), ServerVersion(2, 12, 8), ServerVersion(2, 14, 6)];
+
 /// The oldest version taken from `PATH`: below it, answers to system requests do not cross gateways, so a broken link
 /// cannot be told from a sound one by listening.
 pub const MINIMUM_VERSION: ServerVersion = ServerVersion(2, 10, 0);

@@ -4,11 +4,12 @@ use super::binary::{FindServerError, Finder, ServerBinary};
 use super::config::{Common, Credentials, Logins, ServerOptions, ServerPorts};
 use super::control::ControlError;
 use super::dialler::Roster;
-use super::faults::{Faults, UnknownName};
+use super::faults::{Faults, UnknownName, any_client};
 use super::guard::Workspace;
 use super::ports::{Ports, loopback, password};
 use super::proxy::{Context, Proxy};
-use super::server::{Estate, LabServer, Seat};
+use super::seat::{Estate, Plan, Seat};
+use super::server::{LabServer, Proxies};
 use super::supercluster::Supercluster;
 use crate::clock::Clock;
 use crate::model::ids::{ClusterName, ServerKey, ServerName};
@@ -48,24 +49,28 @@ pub enum StartError {
 #[derive(Debug, Clone)]
 pub struct Builder {
     servers: Vec<ServerKey>,
+    spares: BTreeSet<ServerName>,
     empty: Option<ClusterName>,
     options: BTreeMap<ServerName, ServerOptions>,
     binary: Option<ServerBinary>,
     config: String,
     logins: Option<Logins>,
     jetstream: bool,
+    client_proxies: bool,
 }
 
 impl Default for Builder {
     fn default() -> Self {
         Self {
             servers: Vec::new(),
+            spares: BTreeSet::new(),
             empty: None,
             options: BTreeMap::new(),
             binary: None,
             config: String::new(),
             logins: None,
             jetstream: true,
+            client_proxies: false,
         }
     }
 }
@@ -77,10 +82,21 @@ impl Builder {
         if servers == 0 {
             self.empty = Some(name.into());
         }
-        self.servers.extend(
-            (1..=servers)
-                .map(|n| ServerKey { cluster: name.into(), name: format!("{name}-{n}").as_str().into() }),
-        );
+        self.servers.extend((1..=servers).map(|n| numbered(name, n)));
+        self
+    }
+
+    /// Lays out this many more servers of a cluster without starting them: their names go on where those described so
+    /// far end, and nobody's configuration lists them until they are started ([`LabServer::start`]). Of a cluster that has
+    /// no other servers, they make a spare cluster, to be started with [`Supercluster::spares`].
+    #[must_use]
+    pub fn spare(mut self, cluster: &str, servers: usize) -> Self {
+        let own = |key: &ServerKey| key.cluster.as_str() == cluster;
+        let first = self.servers.iter().filter(|key| own(key)).count() + 1;
+        let end = self.servers.iter().rposition(own).map_or(self.servers.len(), |last| last + 1);
+        let keys: Vec<ServerKey> = (first..first + servers).map(|n| numbered(cluster, n)).collect();
+        self.spares.extend(keys.iter().map(|key| key.name.clone()));
+        self.servers.splice(end..end, keys);
         self
     }
 
@@ -128,6 +144,15 @@ impl Builder {
         self
     }
 
+    /// A fault proxy in front of every client port too. Servers advertise these to their clients (INFO, VARZ
+    /// `connect_urls`), so a client that was told of one address goes through the proxies to all others:
+    /// [`LabServer::proxied_client_url`] and [`Faults::cut_clients`].
+    #[must_use]
+    pub fn client_proxies(mut self) -> Self {
+        self.client_proxies = true;
+        self
+    }
+
     /// Finds the program if none was given, and starts all servers. They greet clients on return, and their gateways
     /// connect within the next seconds: see [`Supercluster::ready`].
     ///
@@ -156,7 +181,7 @@ impl Builder {
         if let Some(cluster) = &self.empty {
             return Err(StartError::Description(format!("cluster {cluster} has no server")));
         }
-        if self.servers.is_empty() {
+        if self.servers.len() == self.spares.len() {
             return Err(StartError::Description("it has no cluster".to_owned()));
         }
         let mut names = BTreeSet::new();
@@ -173,15 +198,15 @@ impl Builder {
 
     async fn attempt(&self, binary: &ServerBinary) -> Result<Supercluster, StartError> {
         let lab = self.lay_out(binary).map_err(StartError::Workspace)?;
-        try_join_all(lab.servers().iter().map(LabServer::start)).await?;
+        try_join_all(lab.servers().iter().filter(|server| !server.is_spare()).map(LabServer::start)).await?;
         Ok(lab)
     }
 
     /// Everything but the server processes.
     fn lay_out(&self, binary: &ServerBinary) -> io::Result<Supercluster> {
         let mut ports = Ports::default();
-        let seats =
-            self.servers.iter().map(|key| seat(key, &mut ports)).collect::<io::Result<Vec<Seat>>>()?;
+        let seats = self.servers.iter().map(|key| self.seat(key, &mut ports).map(Arc::new));
+        let seats = seats.collect::<io::Result<Vec<Arc<Seat>>>>()?;
         let secret = |user: &str| Credentials { user: user.to_owned(), password: password() };
         let estate = Arc::new(Estate {
             workspace: Arc::new(Workspace::create()?),
@@ -197,28 +222,44 @@ impl Builder {
             seats,
         });
         let faults = Faults::new(&self.servers);
-        let clock = Clock::start();
-        let servers = estate.seats.iter().enumerate().map(|(index, seat)| {
-            let context = Context {
-                target: seat.key.clone(),
-                gateway: loopback(seat.ports.gateway),
-                faults: faults.subscribe(),
-                roster: estate.roster.clone(),
-                clock,
-            };
-            let proxy = Proxy::new(seat.advertise, context);
-            let dir = estate.workspace.path().join(format!("server-{}", index + 1));
-            let options = self.options.get(&seat.key.name).cloned().unwrap_or_default();
-            LabServer::new(seat.clone(), dir, proxy, Arc::clone(&estate), options)
-        });
-        let servers = servers.collect();
+        let faults = if self.client_proxies { faults.with_clients() } else { faults };
+        let servers = self.proxied(&estate, &faults);
         Ok(Supercluster::new(servers, faults, estate))
+    }
+
+    /// The servers, each with the proxies before its ports.
+    fn proxied(&self, estate: &Arc<Estate>, faults: &Faults) -> Vec<LabServer> {
+        let clock = Clock::start();
+        let before = |seat: &Seat, port, dialler| Context {
+            target: seat.key.clone(),
+            address: loopback(port),
+            dialler,
+            faults: faults.subscribe(),
+            roster: estate.roster.clone(),
+            clock,
+        };
+        let servers = estate.seats.iter().enumerate().map(|(index, seat)| {
+            let gateway = Proxy::new(seat.advertise, before(seat, seat.ports.gateway, None));
+            let clients = seat
+                .client_proxy
+                .map(|address| Proxy::new(address, before(seat, seat.ports.client, Some(any_client()))));
+            let dir = estate.workspace.path().join(format!("server-{}", index + 1));
+            LabServer::new(Arc::clone(seat), dir, Proxies { gateway, clients }, Arc::clone(estate))
+        });
+        servers.collect()
+    }
+
+    fn seat(&self, key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
+        let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
+        let options = self.options.get(&key.name).cloned().unwrap_or_default();
+        let plan = Plan { options, spare: self.spares.contains(&key.name) };
+        let client_proxy = if self.client_proxies { Some(loopback(ports.pick()?)) } else { None };
+        Ok(Seat::new(key.clone(), own, loopback(ports.pick()?), client_proxy, plan))
     }
 }
 
-fn seat(key: &ServerKey, ports: &mut Ports) -> io::Result<Seat> {
-    let own = ServerPorts { client: ports.pick()?, route: ports.pick()?, gateway: ports.pick()? };
-    Ok(Seat { key: key.clone(), ports: own, advertise: loopback(ports.pick()?) })
+fn numbered(cluster: &str, n: usize) -> ServerKey {
+    ServerKey { cluster: cluster.into(), name: format!("{cluster}-{n}").as_str().into() }
 }
 
 #[cfg(test)]
@@ -236,6 +277,15 @@ mod tests {
         assert!(refusal(&Builder::default().cluster("east", 2).cluster("east", 1)).contains("east-1"));
         let stray = Builder::default().cluster("east", 1).server("west-1", ServerOptions::default());
         assert!(refusal(&stray).contains("west-1"));
+    }
+
+    #[test]
+    fn spare_servers_go_on_counting_and_stand_with_their_cluster() {
+        let builder = Builder::default().grid(2, 1).spare("east", 2).spare("coast", 1);
+        let names: Vec<&str> = builder.servers.iter().map(|key| key.name.as_str()).collect();
+        assert_eq!(names, ["east-1", "east-2", "east-3", "west-1", "coast-1"]);
+        assert_eq!(builder.spares.len(), 3);
+        assert!(refusal(&Builder::default().spare("east", 1)).contains("no cluster"));
     }
 
     #[test]

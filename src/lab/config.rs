@@ -4,6 +4,7 @@ use super::binary::ServerBinary;
 use super::ports::loopback;
 use crate::model::ids::{ClusterName, ServerKey};
 use async_nats::ConnectOptions;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -39,8 +40,27 @@ pub struct ServerOptions {
     pub config: String,
     /// Text put inside the `gateway { }` block, for instance `reject_unknown_cluster: true`.
     pub gateway_config: String,
-    /// Clusters in the gateway's list of remotes; `None` lists every other cluster.
+    /// Clusters in the gateway's list of remotes; `None` lists every other cluster that has a server which is no spare.
     pub remotes: Option<Vec<ClusterName>>,
+    /// URLs of remotes, in place of the generated ones: other hosts, ports or passwords. A name that is not in the list
+    /// is listed besides: a misspelt one, for instance, or the server's own cluster.
+    pub remote_urls: BTreeMap<ClusterName, Vec<String>>,
+    /// What its gateway port asks of those who dial. Other servers find it in the URLs generated for them from their next
+    /// start on; the server itself uses it for URLs without a login (those it learned by gossip, for instance).
+    pub gateway_login: Option<Credentials>,
+    /// TLS between gateways. URLs are generated with `127.0.0.1`, so that is what certificates must be valid for.
+    pub gateway_tls: Option<GatewayTls>,
+}
+
+/// TLS of a gateway: what it shows when it is dialled and when it dials, and whom it trusts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayTls {
+    /// File of the certificate, good for servers and for clients: gateways always ask for one from both sides.
+    pub cert: PathBuf,
+    /// File of its key.
+    pub key: PathBuf,
+    /// File of the authority that must have signed the other side's.
+    pub ca: PathBuf,
 }
 
 /// The ports of one server, all on loopback.
@@ -68,11 +88,13 @@ pub(super) struct ServerConfig<'a> {
     pub(super) key: &'a ServerKey,
     pub(super) ports: ServerPorts,
     pub(super) advertise: SocketAddr,
+    /// What clients are told instead of the client port.
+    pub(super) client_advertise: Option<SocketAddr>,
     /// Route ports of all servers of its cluster, itself included: JetStream wants a route also in a cluster of one,
     /// and a server skips the route to itself.
     pub(super) routes: &'a [u16],
-    /// Other clusters, each with the addresses at which its gateways are reached.
-    pub(super) remotes: &'a [(ClusterName, Vec<SocketAddr>)],
+    /// What the gateway lists, each with the URLs at which it is reached.
+    pub(super) remotes: &'a BTreeMap<ClusterName, Vec<String>>,
     pub(super) store: PathBuf,
     pub(super) common: &'a Common,
     pub(super) options: &'a ServerOptions,
@@ -101,6 +123,9 @@ impl ServerConfig<'_> {
         [
             format!("server_name: {}\n", quoted(self.key.name.as_str())),
             format!("listen: {:?}\n", loopback(self.ports.client).to_string()),
+            self.client_advertise
+                .map(|at| format!("client_advertise: {:?}\n", at.to_string()))
+                .unwrap_or_default(),
             // A lame duck otherwise waits 10 s before it closes the first client.
             "lame_duck_grace_period: \"100ms\"\n".to_owned(),
             if common.jetstream { jetstream(&self.store) } else { String::new() },
@@ -133,21 +158,33 @@ impl ServerConfig<'_> {
             loopback(self.ports.gateway).to_string(),
             self.advertise.to_string(),
         );
-        for (cluster, addresses) in self.remotes {
-            if self.options.remotes.as_ref().is_none_or(|wanted| wanted.contains(cluster)) {
-                let urls: Vec<String> = addresses.iter().map(|at| format!("\"nats://{at}\"")).collect();
-                // Writing to a String cannot fail.
-                let _ = writeln!(
-                    text,
-                    "    {{ name: {}, urls: [{}] }}",
-                    quoted(cluster.as_str()),
-                    urls.join(", ")
-                );
-            }
+        for (cluster, urls) in self.remotes {
+            let urls: Vec<String> = urls.iter().map(|url| quoted(url)).collect();
+            // Writing to a String cannot fail.
+            let _ =
+                writeln!(text, "    {{ name: {}, urls: [{}] }}", quoted(cluster.as_str()), urls.join(", "));
         }
-        let _ = writeln!(text, "  ]\n  {}\n}}", self.options.gateway_config);
+        text.push_str("  ]\n");
+        text.extend(self.options.gateway_login.as_ref().map(authorization));
+        text.extend(self.options.gateway_tls.as_ref().map(tls));
+        let _ = writeln!(text, "  {}\n}}", self.options.gateway_config);
         text
     }
+}
+
+fn authorization(login: &Credentials) -> String {
+    format!("  authorization {{ user: {}, password: {} }}\n", quoted(&login.user), quoted(&login.password))
+}
+
+/// With more time than the default of 2 s, which a busy machine with many servers may need.
+fn tls(tls: &GatewayTls) -> String {
+    let file = |path: &Path| quoted(&path.display().to_string());
+    format!(
+        "  tls {{ cert_file: {}, key_file: {}, ca_file: {}, timeout: 5 }}\n",
+        file(&tls.cert),
+        file(&tls.key),
+        file(&tls.ca)
+    )
 }
 
 fn jetstream(store: &Path) -> String {
@@ -186,12 +223,14 @@ mod tests {
             jetstream: true,
             config: "debug: true".into(),
         };
+        let urls = |ports: &[u16]| ports.iter().map(|port| format!("nats://{}", loopback(*port))).collect();
         let remotes =
-            [("west".into(), vec![loopback(7001), loopback(7002)]), ("central".into(), vec![loopback(7003)])];
+            BTreeMap::from([("west".into(), urls(&[7001, 7002])), ("central".into(), urls(&[7003]))]);
         ServerConfig {
             key: &ServerKey { cluster: "east".into(), name: "east-1".into() },
             ports: ServerPorts { client: 1, route: 2, gateway: 3 },
             advertise: loopback(7000),
+            client_advertise: Some(loopback(7777)),
             routes: &[2, 4],
             remotes: &remotes,
             store: "/tmp/store".into(),
@@ -213,14 +252,13 @@ mod tests {
     }
 
     #[test]
-    fn options_choose_remotes_and_add_text_where_it_belongs() {
+    fn options_add_text_where_it_belongs() {
         let text = render(&ServerOptions {
             config: "trace: true".into(),
             gateway_config: "reject_unknown_cluster: true".into(),
-            remotes: Some(vec!["west".into()]),
             ..ServerOptions::default()
         });
-        assert!(!text.contains("central"), "{text}");
+        assert!(text.contains("\nclient_advertise: \"127.0.0.1:7777\"\n"), "{text}");
         let gateway = text.find("gateway {").unwrap();
         assert!(text[gateway..].contains("  reject_unknown_cluster: true\n}"), "{text}");
         assert!(text.trim_end().ends_with("debug: true\ntrace: true"), "{text}");

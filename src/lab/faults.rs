@@ -40,6 +40,14 @@ pub enum Fault {
         /// A random time up to this long is added on top.
         jitter: Duration,
     },
+    /// What TCP makes of lost packets: now and then everything behind a lost one waits until it was sent again, in each
+    /// direction of the connection.
+    Lossy {
+        /// How many of a hundred packets of full size are lost. The repeated packet may be lost as well.
+        percent: u8,
+        /// How long it takes until a lost packet is sent again; twice as long for each further time.
+        retransmit: Duration,
+    },
     /// Each direction of the connection carries no more than this.
     Slow {
         /// Bytes per second.
@@ -47,7 +55,10 @@ pub enum Fault {
     },
 }
 
-/// One end of a [`Path`]: a whole cluster, or one server of it.
+/// What clients are to the table of rules: a cluster whose name no server would take, because of the space.
+const CLIENTS: &str = "any client";
+
+/// One end of a [`Path`]: a whole cluster, or one server of it, or (as the dialling end) all clients.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Side {
     /// The cluster.
@@ -66,6 +77,13 @@ impl Side {
     pub fn server(cluster: impl Into<ClusterName>, server: impl Into<ServerName>) -> Self {
         Self { cluster: cluster.into(), server: Some(server.into()) }
     }
+
+    /// All clients that dial the client proxies of a lab which has them: see
+    /// [`Builder::client_proxies`](super::Builder::client_proxies).
+    #[must_use]
+    pub fn clients() -> Self {
+        Self::cluster(CLIENTS)
+    }
 }
 
 impl fmt::Display for Side {
@@ -75,6 +93,11 @@ impl fmt::Display for Side {
             None => self.cluster.fmt(f),
         }
     }
+}
+
+/// The dialler of every connection to a client proxy.
+pub(super) fn any_client() -> ServerKey {
+    ServerKey { cluster: CLIENTS.into(), name: CLIENTS.into() }
 }
 
 /// The gateway connections dialled by servers of `from` to servers of `to`.
@@ -109,13 +132,17 @@ type Rules = Arc<BTreeMap<Path, Fault>>;
 
 impl Faults {
     pub(super) fn new(servers: &[ServerKey]) -> Self {
-        let known = servers
-            .iter()
-            .flat_map(|key| {
-                [Side::cluster(key.cluster.clone()), Side::server(key.cluster.clone(), key.name.clone())]
-            })
-            .collect();
+        let sides = servers.iter().flat_map(|key| {
+            [Side::cluster(key.cluster.clone()), Side::server(key.cluster.clone(), key.name.clone())]
+        });
+        let known = sides.collect();
         Self { known, rules: watch::Sender::new(Rules::default()) }
+    }
+
+    /// With client proxies, so that a fault can be put on what clients dial.
+    pub(super) fn with_clients(mut self) -> Self {
+        self.known.insert(Side::clients());
+        self
     }
 
     /// Puts a fault on a path, in place of the one that was on exactly this path.
@@ -176,6 +203,25 @@ impl Faults {
         self.set_all(both_ways(Side::server(cluster, server), &Side::cluster(remote)), fault)
     }
 
+    /// What clients dial in one cluster, over the client proxies. The lab's own clients go past these. On Linux also new
+    /// connections of processes that are no servers to gateway ports: a cluster that a watcher cannot reach is not open
+    /// to its probes either.
+    ///
+    /// # Errors
+    /// [`UnknownName`] when the cluster is not in this lab, or the lab has no client proxies.
+    pub fn cut_clients(&self, cluster: &str, fault: Fault) -> Result<(), UnknownName> {
+        self.set(Path { from: Side::clients(), to: Side::cluster(cluster) }, fault)
+    }
+
+    /// What clients dial anywhere, over the client proxies.
+    ///
+    /// # Errors
+    /// [`UnknownName`] when the lab has no client proxies.
+    pub fn cut_all_clients(&self, fault: Fault) -> Result<(), UnknownName> {
+        let paths = self.clusters().map(|to| Path { from: Side::clients(), to: to.clone() });
+        self.set_all(paths, fault)
+    }
+
     /// Both directions between a cluster and every other one.
     ///
     /// # Errors
@@ -183,8 +229,12 @@ impl Faults {
     pub fn isolate(&self, cluster: &str, fault: Fault) -> Result<(), UnknownName> {
         let side = Side::cluster(cluster);
         self.check(&side)?;
-        let others = self.known.iter().filter(|other| other.server.is_none() && **other != side);
+        let others = self.clusters().filter(|other| **other != side);
         self.set_all(others.flat_map(|other| both_ways(side.clone(), other)), fault)
+    }
+
+    fn clusters(&self) -> impl Iterator<Item = &Side> {
+        self.known.iter().filter(|side| side.server.is_none() && **side != Side::clients())
     }
 
     /// A source of views for the proxies, which do not own the table.
@@ -327,6 +377,27 @@ mod tests {
         assert_eq!(between(&faults, W1, C1), Fault::Pass);
         faults.clear_all();
         assert_eq!(between(&faults, E1, W1), Fault::Pass);
+    }
+
+    #[test]
+    fn clients_are_cut_from_one_cluster_or_all_and_servers_never_with_them() {
+        let faults = faults().with_clients();
+        let client = (CLIENTS, CLIENTS);
+        faults.cut_clients("east", Fault::Blackhole).unwrap();
+        assert_eq!(between(&faults, client, E2), Fault::Blackhole);
+        assert_eq!(between(&faults, client, W1), Fault::Pass);
+        faults.cut_all_clients(Fault::Reset).unwrap();
+        assert_eq!(between(&faults, client, C1), Fault::Reset);
+        assert_eq!(between(&faults, E1, W1), Fault::Pass);
+        faults.clear_all();
+        faults.isolate("east", Fault::Blackhole).unwrap();
+        assert_eq!(between(&faults, client, E1), Fault::Pass);
+    }
+
+    #[test]
+    fn without_client_proxies_clients_cannot_be_cut() {
+        faults().cut_clients("east", Fault::Blackhole).unwrap_err();
+        faults().cut_all_clients(Fault::Blackhole).unwrap_err();
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! A supercluster on loopback: real `nats-server` processes, with a fault proxy in front of every gateway port.
+//! A supercluster on loopback: real `nats-server` processes, with a fault proxy in front of every gateway port, and of
+//! every client port on request.
 //!
 //! This is what the `demo` verb, the tests and the benchmarks run on. The module owns finding (or installing) the
 //! server program, starting and stopping servers, breaking the gateway connections between them in named ways, and
@@ -21,7 +22,7 @@
 //! How it hangs together: a server's gateway `advertise`s its `proxy`'s address, and every other cluster's servers
 //! list only such addresses, so all bytes between clusters pass through a proxy. The proxy finds out who dials
 //! (`dialler`) and asks the table of `faults` what to do with that connection; a `pump` carries it out. Servers
-//! (`server`, `process`) are registered with a `guard` process that kills them when this process is gone.
+//! (`seat`, `server`, `process`) are registered with a `guard` process that kills them when this process is gone.
 
 mod binary;
 mod builder;
@@ -35,14 +36,17 @@ mod process;
 mod proxy;
 mod pump;
 mod ready;
+mod seat;
 mod server;
 mod supercluster;
 
-pub use binary::{FindServerError, Finder, MINIMUM_VERSION, PINNED_VERSION, ServerBinary, ServerVersion};
+pub use binary::{
+    FindServerError, Finder, MINIMUM_VERSION, OLDER_VERSIONS, PINNED_VERSION, ServerBinary, ServerVersion,
+};
 pub use builder::{Builder, StartError};
-pub use config::{Credentials, ServerOptions};
+pub use config::{Credentials, GatewayTls, ServerOptions};
 pub use control::ControlError;
 pub use faults::{Fault, Faults, Path, Side, UnknownName};
 pub use ready::ReadyError;
 pub use server::LabServer;
-pub use supercluster::{ConnectError, LabCluster, Supercluster};
+pub use supercluster::{ConnectError, LabCluster, RollError, Supercluster};

@@ -1,11 +1,11 @@
-//! The fault proxy in front of one server's gateway port.
+//! The fault proxy in front of one server's gateway port, or of its client port.
 //!
 //! Accepts, finds out who dials, connects to the real port and carries bytes under the faults in force. It listens
 //! only while its server runs, so that dialling a stopped server is refused as it would be without a proxy. The
 //! connections it already carries do not end with the listening: they end when one of their two sides does.
 
 use super::dialler::{HANDSHAKE_LIMIT, Handshake, Roster, read_handshake};
-use super::faults::{Fault, FaultSource, FaultView};
+use super::faults::{Fault, FaultSource, FaultView, any_client};
 use super::pump::{End, pump};
 use crate::clock::Clock;
 use crate::model::ids::ServerKey;
@@ -23,16 +23,27 @@ use tokio::task::{AbortHandle, JoinSet};
 /// Pause after a failed accept (no file descriptors left), so that it does not spin.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(10);
 
+/// Whether whoever owns no socket on the roster is surely no server: then it is a client, also on a gateway port.
+const OWNERS_ARE_KNOWN: bool = cfg!(target_os = "linux");
+
 /// What a proxy must know to judge and carry a connection.
 #[derive(Debug, Clone)]
 pub(super) struct Context {
     /// The server behind the proxy.
     pub(super) target: ServerKey,
-    /// Its real gateway address.
-    pub(super) gateway: SocketAddr,
+    /// The real address of its port.
+    pub(super) address: SocketAddr,
+    /// Who dials, where that is always the same: clients on a client port.
+    pub(super) dialler: Option<ServerKey>,
     pub(super) faults: FaultSource,
     pub(super) roster: Roster,
     pub(super) clock: Clock,
+}
+
+impl Context {
+    fn view(&self, from: &ServerKey) -> FaultView {
+        self.faults.view(from.clone(), self.target.clone())
+    }
 }
 
 /// A running proxy; its task and its connections end when it is dropped.
@@ -104,12 +115,16 @@ async fn accept(listener: Option<&TcpListener>) -> io::Result<(TcpStream, Socket
 
 /// One connection from accept to end.
 async fn serve(dialler: TcpStream, peer: SocketAddr, context: Arc<Context>) {
-    let owner = match dialler.local_addr() {
-        Ok(local) => context.roster.owner(peer, local).await,
-        Err(_) => None,
+    let owner = match (&context.dialler, dialler.local_addr()) {
+        (Some(known), _) => Some(known.clone()),
+        (None, Ok(local)) => context.roster.owner(peer, local).await,
+        (None, Err(_)) => None,
     };
     let ended = match owner {
         Some(from) => serve_known(dialler, &from, &context).await,
+        None if OWNERS_ARE_KNOWN && context.view(&any_client()).current() != Fault::Pass => {
+            serve_known(dialler, &any_client(), &context).await
+        }
         None => serve_unknown(dialler, &context).await,
     };
     if let Err(error) = ended {
@@ -119,11 +134,11 @@ async fn serve(dialler: TcpStream, peer: SocketAddr, context: Arc<Context>) {
 
 /// The dialler is known before a byte was said: nothing reaches the target before the fault allows it.
 async fn serve_known(dialler: TcpStream, from: &ServerKey, context: &Context) -> io::Result<()> {
-    let mut view = context.faults.view(from.clone(), context.target.clone());
+    let mut view = context.view(from);
     if !admitted(&mut view).await {
         return dialler.set_zero_linger();
     }
-    match TcpStream::connect(context.gateway).await {
+    match TcpStream::connect(context.address).await {
         Ok(target) => carry(dialler, target, view, context.clock, Bytes::new()).await,
         Err(error) => dialler.set_zero_linger().and(Err(error)),
     }
@@ -133,7 +148,7 @@ async fn serve_known(dialler: TcpStream, from: &ServerKey, context: &Context) ->
 async fn admitted(view: &mut FaultView) -> bool {
     loop {
         match view.current() {
-            Fault::Pass | Fault::Delay { .. } | Fault::Slow { .. } => return true,
+            Fault::Pass | Fault::Delay { .. } | Fault::Lossy { .. } | Fault::Slow { .. } => return true,
             Fault::Reset | Fault::Refuse => return false,
             Fault::Blackhole => {
                 if !view.changed().await {
@@ -146,7 +161,7 @@ async fn admitted(view: &mut FaultView) -> bool {
 
 /// Lets the two sides greet until the dialler has said who it is, holding back what it says; then judges.
 async fn serve_unknown(mut dialler: TcpStream, context: &Context) -> io::Result<()> {
-    let mut target = match TcpStream::connect(context.gateway).await {
+    let mut target = match TcpStream::connect(context.address).await {
         Ok(target) => target,
         Err(error) => return dialler.set_zero_linger().and(Err(error)),
     };
@@ -155,10 +170,10 @@ async fn serve_unknown(mut dialler: TcpStream, context: &Context) -> io::Result<
         Some(from) => from,
         None => return plain(dialler, target, &said).await,
     };
-    let mut view = context.faults.view(from, context.target.clone());
+    let mut view = context.view(&from);
     match view.current() {
         Fault::Reset | Fault::Refuse => reset(&dialler, &target),
-        Fault::Pass | Fault::Blackhole | Fault::Delay { .. } | Fault::Slow { .. } => {
+        Fault::Pass | Fault::Blackhole | Fault::Delay { .. } | Fault::Lossy { .. } | Fault::Slow { .. } => {
             carry(dialler, target, view, context.clock, said.freeze()).await
         }
     }

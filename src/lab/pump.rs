@@ -15,6 +15,12 @@ const CHUNK: usize = 64 * 1024;
 /// A slow connection is fed in pieces of this share of a second, so that it trickles instead of stuttering.
 const SLOW_PIECES_PER_SECOND: u32 = 20;
 
+/// What one packet carries: a lossy connection may lose any of those of a chunk.
+const SEGMENT: usize = 1_448;
+
+/// A packet is not lost more often than this in a row.
+const LOSSES: u32 = 6;
+
 /// Why a direction ended, and so the whole connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -75,7 +81,7 @@ pub(super) async fn pump(
 /// is under way at full speed; any other should hold little.
 fn room(fault: Fault) -> usize {
     match fault {
-        Fault::Delay { .. } => 64 * 1024 * 1024,
+        Fault::Delay { .. } | Fault::Lossy { .. } => 64 * 1024 * 1024,
         Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset => 4 * CHUNK,
         Fault::Slow { .. } => chunk(fault),
     }
@@ -87,7 +93,12 @@ fn chunk(fault: Fault) -> usize {
             let piece = bytes_per_second.get() / SLOW_PIECES_PER_SECOND;
             usize::try_from(piece).unwrap_or(CHUNK).clamp(1, CHUNK)
         }
-        Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset | Fault::Delay { .. } => CHUNK,
+        Fault::Pass
+        | Fault::Refuse
+        | Fault::Blackhole
+        | Fault::Reset
+        | Fault::Delay { .. }
+        | Fault::Lossy { .. } => CHUNK,
     }
 }
 
@@ -129,6 +140,7 @@ impl DelayLine {
         let due = match fault {
             Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset => now,
             Fault::Delay { latency, jitter } => now + latency + random_up_to(jitter),
+            Fault::Lossy { percent, retransmit } => now + repeats(bytes.len(), percent, retransmit),
             Fault::Slow { bytes_per_second } => {
                 self.last_due.max(now) + transfer(bytes.len(), bytes_per_second.get())
             }
@@ -152,6 +164,7 @@ impl DelayLine {
         let latest = self.clock.mono()
             + match fault {
                 Fault::Delay { latency, .. } => latency,
+                Fault::Lossy { retransmit, .. } => retransmit,
                 Fault::Pass | Fault::Refuse | Fault::Blackhole | Fault::Reset | Fault::Slow { .. } => {
                     Duration::ZERO
                 }
@@ -165,6 +178,14 @@ impl DelayLine {
 
 fn transfer(bytes: usize, per_second: u32) -> Duration {
     Duration::from_secs_f64(u32::try_from(bytes).unwrap_or(u32::MAX) as f64 / f64::from(per_second))
+}
+
+/// How long a chunk waits for its packets that are lost: as long as the one lost most often.
+fn repeats(bytes: usize, percent: u8, retransmit: Duration) -> Duration {
+    let lost = |_: &u32| random() % 100 < u64::from(percent);
+    let worst = (0..bytes.div_ceil(SEGMENT)).map(|_| (0..LOSSES).take_while(lost).count()).max();
+    let times = worst.and_then(|losses| u32::try_from(losses).ok()).unwrap_or_default();
+    retransmit * (2_u32.pow(times) - 1)
 }
 
 fn random_up_to(limit: Duration) -> Duration {
@@ -224,6 +245,34 @@ mod tests {
         let arrives = line.output.read_exact(&mut heard);
         tokio::time::timeout(Duration::from_secs(5), arrives).await.unwrap().unwrap();
         assert_eq!(&heard, b"late");
+    }
+
+    #[test]
+    fn as_many_packets_wait_as_are_lost_and_for_twice_as_long_each_further_time() {
+        let retransmit = Duration::from_millis(200);
+        let waits: Vec<Duration> = (0..10_000).map(|_| repeats(100, 5, retransmit)).collect();
+        let held = waits.iter().filter(|wait| **wait >= retransmit).count();
+        assert!((300..700).contains(&held), "{held} of 10,000 instead of about 500");
+        assert!(
+            waits.iter().all(|wait| [0, 1, 3, 7, 15, 31, 63].map(|times| retransmit * times).contains(wait))
+        );
+        assert_eq!(repeats(100, 0, retransmit), Duration::ZERO);
+        assert_eq!(repeats(100, 100, retransmit), retransmit * 63);
+        let large = (0..1_000).filter(|_| repeats(20 * SEGMENT, 5, retransmit) > Duration::ZERO).count();
+        assert!((550..730).contains(&large), "{large} of 1,000 instead of about 640");
+    }
+
+    #[tokio::test]
+    async fn a_lossy_line_keeps_the_order_and_loses_nothing() {
+        let mut line = line(Fault::Lossy { percent: 40, retransmit: Duration::from_millis(3) });
+        for byte in 0..50 {
+            line.input.write_u8(byte).await.unwrap();
+            tokio::task::yield_now().await;
+        }
+        drop(line.input);
+        let mut heard = Vec::new();
+        line.output.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, (0..50).collect::<Vec<u8>>());
     }
 
     #[tokio::test]

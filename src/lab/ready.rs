@@ -41,8 +41,15 @@ pub enum ReadyError {
     },
 }
 
+/// Pairs of clusters, in both orders, between which no link is waited for.
+pub(super) type Unlinked = BTreeSet<(ClusterName, ClusterName)>;
+
 /// Polls until nothing is missing.
-pub(super) async fn await_mesh(lab: &Supercluster, limit: Duration) -> Result<(), ReadyError> {
+pub(super) async fn await_mesh(
+    lab: &Supercluster,
+    without: &Unlinked,
+    limit: Duration,
+) -> Result<(), ReadyError> {
     let mut missing = vec!["no server has answered yet".to_owned()];
     let complete = async {
         let mut probes = Vec::new();
@@ -51,7 +58,7 @@ pub(super) async fn await_mesh(lab: &Supercluster, limit: Duration) -> Result<()
             let silent = refresh(&mut probes, lab).await;
             let reports = join_all(probes.iter().map(|probe| probe.ask(lab))).await;
             missing = silent;
-            missing.extend(missing_now(&reports));
+            missing.extend(missing_now(&reports, without));
             if missing.is_empty() {
                 return Ok(());
             }
@@ -161,31 +168,35 @@ impl Probe {
 }
 
 /// One sentence for each thing that a complete supercluster has and this one has not.
-fn missing_now(reports: &[Report]) -> Vec<String> {
+fn missing_now(reports: &[Report], without: &Unlinked) -> Vec<String> {
     let mut live: BTreeMap<&ClusterName, usize> = BTreeMap::new();
     for report in reports {
         *live.entry(&report.key.cluster).or_default() += 1;
     }
-    let mut missing: Vec<String> = reports.iter().flat_map(|report| report.missing(reports, &live)).collect();
-    missing.extend(missing_inbound(reports, &live));
+    let mut missing: Vec<String> =
+        reports.iter().flat_map(|report| report.missing(reports, &live, without)).collect();
+    missing.extend(missing_inbound(reports, &live, without));
     missing
 }
 
 impl Report {
-    fn missing(&self, all: &[Self], live: &BTreeMap<&ClusterName, usize>) -> Vec<String> {
+    fn missing(&self, all: &[Self], live: &BTreeMap<&ClusterName, usize>, without: &Unlinked) -> Vec<String> {
         let key = &self.key;
+        let waited_for = |remote: &ClusterName| !without.contains(&(key.cluster.clone(), remote.clone()));
         let Some(gateways) = &self.gateways else {
             return vec![format!("{key} does not answer")];
         };
         let unlinked = live
             .keys()
             .filter(|remote| {
-                ***remote != key.cluster && !gateways.outbound_gateways.contains_key(remote.as_str())
+                ***remote != key.cluster
+                    && waited_for(remote)
+                    && !gateways.outbound_gateways.contains_key(remote.as_str())
             })
             .map(|remote| format!("{key} has no outbound gateway connection to {remote}"));
         let unheard = all
             .iter()
-            .filter(|other| !self.hears.contains(other.id.as_str()))
+            .filter(|other| waited_for(&other.key.cluster) && !self.hears.contains(other.id.as_str()))
             .map(|other| format!("{key} does not hear {}", other.key));
         let leaderless = (!self.leader).then(|| format!("{key} knows no JetStream meta leader"));
         unlinked.chain(unheard).chain(leaderless).collect()
@@ -193,10 +204,16 @@ impl Report {
 }
 
 /// Over all servers of a cluster, every server of each remote cluster has one inbound connection.
-fn missing_inbound(reports: &[Report], live: &BTreeMap<&ClusterName, usize>) -> Vec<String> {
+fn missing_inbound(
+    reports: &[Report],
+    live: &BTreeMap<&ClusterName, usize>,
+    without: &Unlinked,
+) -> Vec<String> {
     let mut missing = Vec::new();
     for own in live.keys() {
-        for (remote, expected) in live.iter().filter(|(remote, _)| *remote != own) {
+        let linked =
+            |remote: &ClusterName| remote != *own && !without.contains(&((*own).clone(), remote.clone()));
+        for (remote, expected) in live.iter().filter(|(remote, _)| linked(remote)) {
             let inbound: usize = reports
                 .iter()
                 .filter(|report| report.key.cluster == **own)

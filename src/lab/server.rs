@@ -1,20 +1,20 @@
 //! One server of a lab: start, stop, freeze and break it, across as many lives as wanted.
 
 use super::binary::ServerBinary;
-use super::config::{Common, ServerConfig, ServerOptions, ServerPorts};
+use super::config::ServerOptions;
 use super::control::ControlError;
-use super::dialler::{Roster, RosterEntry};
-use super::guard::Workspace;
+use super::dialler::RosterEntry;
 use super::ports::loopback;
 use super::process::Process;
 use super::proxy::Proxy;
+use super::seat::{Estate, Seat};
 use super::supercluster::ConnectError;
-use crate::model::ids::{ClusterName, ServerId, ServerKey};
+use crate::model::ids::{ServerId, ServerKey};
 use async_nats::ConnectOptions;
 use rustix::process::Signal;
 use serde::Deserialize;
-use std::collections::BTreeMap;
 use std::io;
+use std::iter;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
@@ -29,37 +29,32 @@ const KILL_LIMIT: Duration = Duration::from_secs(5);
 const POLL: Duration = Duration::from_millis(5);
 const GREETING_LIMIT: u64 = 64 * 1024;
 
-/// The place of a server in the supercluster; the same in all its lives.
-#[derive(Debug, Clone)]
-pub(super) struct Seat {
-    pub(super) key: ServerKey,
-    pub(super) ports: ServerPorts,
-    pub(super) advertise: SocketAddr,
-}
-
-/// What the servers of a lab share.
-#[derive(Debug)]
-pub(super) struct Estate {
-    pub(super) workspace: Arc<Workspace>,
-    pub(super) roster: Roster,
-    pub(super) binary: ServerBinary,
-    pub(super) common: Common,
-    pub(super) seats: Vec<Seat>,
-}
-
 /// A server of the lab. Its name, its ports and its files stay the same across restarts; its id does not.
 #[derive(Debug)]
 pub struct LabServer {
-    seat: Seat,
+    seat: Arc<Seat>,
     dir: PathBuf,
-    proxy: Proxy,
+    proxies: Proxies,
     estate: Arc<Estate>,
     state: Mutex<State>,
 }
 
+/// What stands before the ports of a server.
+#[derive(Debug)]
+pub(super) struct Proxies {
+    pub(super) gateway: Proxy,
+    /// If the lab has such.
+    pub(super) clients: Option<Proxy>,
+}
+
+impl Proxies {
+    fn all(&self) -> impl Iterator<Item = &Proxy> {
+        iter::once(&self.gateway).chain(&self.clients)
+    }
+}
+
 #[derive(Debug)]
 struct State {
-    options: ServerOptions,
     life: Option<Life>,
     end: Option<UnaskedEnd>,
 }
@@ -81,14 +76,8 @@ pub(super) struct UnaskedEnd {
 }
 
 impl LabServer {
-    pub(super) fn new(
-        seat: Seat,
-        dir: PathBuf,
-        proxy: Proxy,
-        estate: Arc<Estate>,
-        options: ServerOptions,
-    ) -> Self {
-        Self { seat, dir, proxy, estate, state: Mutex::new(State { options, life: None, end: None }) }
+    pub(super) fn new(seat: Arc<Seat>, dir: PathBuf, proxies: Proxies, estate: Arc<Estate>) -> Self {
+        Self { seat, dir, proxies, estate, state: Mutex::new(State { life: None, end: None }) }
     }
 
     /// Its cluster and name.
@@ -97,16 +86,34 @@ impl LabServer {
         &self.seat.key
     }
 
-    /// Where clients connect, without credentials: `nats://127.0.0.1:port`.
+    /// Where clients connect, past any proxy, without credentials: `nats://127.0.0.1:port`.
     #[must_use]
     pub fn client_url(&self) -> String {
         format!("nats://{}", loopback(self.seat.ports.client))
+    }
+
+    /// Where clients connect through its client proxy; `None` without [`Builder::client_proxies`](super::Builder::client_proxies).
+    #[must_use]
+    pub fn proxied_client_url(&self) -> Option<String> {
+        self.seat.client_proxy.map(|address| format!("nats://{address}"))
     }
 
     /// Where other clusters' gateways dial it: the address of its fault proxy.
     #[must_use]
     pub fn gateway_address(&self) -> SocketAddr {
         self.seat.advertise
+    }
+
+    /// The URL under which other clusters list it, with the login that its gateway asks for.
+    #[must_use]
+    pub fn gateway_url(&self) -> String {
+        self.seat.gateway_url()
+    }
+
+    /// Whether it is laid out and in nobody's lists: see [`Builder::spare`](super::Builder::spare).
+    #[must_use]
+    pub fn is_spare(&self) -> bool {
+        self.seat.plan().spare
     }
 
     /// The id of its current life, or `None` when it does not run.
@@ -133,15 +140,31 @@ impl LabServer {
         self.dir.join("server.log")
     }
 
+    /// The program that it runs from its next start on.
+    #[must_use]
+    pub fn binary(&self) -> ServerBinary {
+        self.seat.plan().options.binary.clone().unwrap_or_else(|| self.estate.binary.clone())
+    }
+
     /// What differs from the lab's defaults.
     #[must_use]
     pub fn options(&self) -> ServerOptions {
-        self.observed().options.clone()
+        self.seat.plan().options.clone()
     }
 
     /// Other options (another program, other configuration), from the next start on.
     pub fn set_options(&self, options: ServerOptions) {
-        self.observed().options = options;
+        self.seat.plan().options = options;
+    }
+
+    /// Changes its options, from the next start on.
+    pub fn change_options(&self, change: impl FnOnce(&mut ServerOptions)) {
+        change(&mut self.seat.plan().options);
+    }
+
+    /// From now on others list it when they start.
+    pub(super) fn enlist(&self) {
+        self.seat.plan().spare = false;
     }
 
     /// Connects a client of the system account.
@@ -169,25 +192,50 @@ impl LabServer {
             .map_err(|source| ConnectError { server: self.key().clone(), source })
     }
 
-    /// Starts it and waits until it greets clients. Gateways and routes connect within the next seconds.
+    /// Starts it and waits until it greets clients. Gateways and routes connect within the next seconds. A spare server is
+    /// none any more: others list it from their next start on, and learn of it by gossip until then.
     ///
     /// # Errors
     /// [`ControlError`]; when the server ended or does not answer, with the end of its log.
     pub async fn start(&self) -> Result<(), ControlError> {
+        self.enlist();
         let process = self.spawn()?;
         let entry = self.estate.roster.enter(process.pid(), self.key());
         let mut life = Life { process, id: ServerId::from(""), asked_to_end: false, _entry: entry };
         life.id = self.greeting(&mut life.process).await?;
-        self.proxy.open().await.map_err(|source| ControlError::Proxy {
-            server: self.key().clone(),
-            address: self.proxy.address(),
-            source,
-        })?;
+        for proxy in self.proxies.all() {
+            self.open(proxy).await?;
+        }
         tracing::debug!(server = %self.key(), id = %life.id, pid = life.process.pid(), "server started");
         let mut state = self.observed();
         state.end = None;
         state.life = Some(life);
         Ok(())
+    }
+
+    /// Has the system refuse all who dial its gateway port, as a firewall that rejects would. Connections that exist live on.
+    /// Lasts until [`LabServer::open_gateway_port`] or the next start.
+    pub fn close_gateway_port(&self) {
+        self.proxies.gateway.close();
+    }
+
+    /// Ends what [`LabServer::close_gateway_port`] began.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`], and [`ControlError::Proxy`] when the address was taken meanwhile.
+    pub async fn open_gateway_port(&self) -> Result<(), ControlError> {
+        if self.pid().is_none() {
+            return Err(ControlError::NotRunning { server: self.key().clone() });
+        }
+        self.open(&self.proxies.gateway).await
+    }
+
+    async fn open(&self, proxy: &Proxy) -> Result<(), ControlError> {
+        proxy.open().await.map_err(|source| ControlError::Proxy {
+            server: self.key().clone(),
+            address: proxy.address(),
+            source,
+        })
     }
 
     /// Kills it as a crash would (SIGKILL) and waits until it is gone.
@@ -217,6 +265,27 @@ impl LabServer {
     /// [`ControlError::NotRunning`] and the system's refusals.
     pub fn lame_duck(&self) -> Result<(), ControlError> {
         self.signal(Signal::USR2, Asks::End)
+    }
+
+    /// Lame duck mode to the end: [`LabServer::lame_duck`] and [`LabServer::await_exit`].
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`], and [`ControlError::StillRunning`] after `limit`.
+    pub async fn drain(&self, limit: Duration) -> Result<(), ControlError> {
+        self.lame_duck()?;
+        self.await_exit(limit).await
+    }
+
+    /// Stops it if it runs and makes it a spare server: nobody lists it from the next start on.
+    ///
+    /// # Errors
+    /// Those of [`LabServer::stop`].
+    pub async fn retire(&self, limit: Duration) -> Result<(), ControlError> {
+        if self.pid().is_some() {
+            self.stop(limit).await?;
+        }
+        self.seat.plan().spare = true;
+        Ok(())
     }
 
     /// Freezes it (SIGSTOP) and waits until it stands still: it neither computes nor answers, its sockets stay open
@@ -252,6 +321,17 @@ impl LabServer {
             self.stop(Duration::from_secs(10)).await?;
         }
         self.start().await
+    }
+
+    /// Writes its configuration anew and has the running server read it (SIGHUP). It takes over accounts and the content of
+    /// its TLS files so; what cannot change (remotes, ports, logins of gateways) makes it refuse the whole, with an error
+    /// in its log.
+    ///
+    /// # Errors
+    /// [`ControlError::NotRunning`] and the system's refusals.
+    pub fn reload(&self) -> Result<(), ControlError> {
+        self.write_config().map_err(|source| self.not_spawned(source))?;
+        self.signal(Signal::HUP, Asks::Nothing)
     }
 
     /// Waits up to `limit` until it does not run.
@@ -295,7 +375,7 @@ impl LabServer {
         let ended = state.life.as_mut().map(|life| life.process.ended());
         match ended {
             Some(Ok(Some(status))) => {
-                self.proxy.close();
+                self.proxies.all().for_each(Proxy::close);
                 if let Some(life) = state.life.take()
                     && !life.asked_to_end
                 {
@@ -324,38 +404,21 @@ impl LabServer {
         if state.life.is_some() {
             return Err(ControlError::AlreadyRunning { server: self.key().clone() });
         }
-        let program = &state.options.binary.as_ref().unwrap_or(&self.estate.binary).path;
-        let config = self.dir.join("server.conf");
-        std::fs::create_dir_all(&self.dir)
-            .and_then(|()| std::fs::write(&config, self.config(&state.options)))
-            .and_then(|()| Process::spawn(&self.estate.workspace, program, &config, &self.log_path()))
-            .map_err(|source| ControlError::Spawn {
-                server: self.key().clone(),
-                program: program.clone(),
-                source,
-            })
+        let program = self.binary().path;
+        self.write_config()
+            .and_then(|config| Process::spawn(&self.estate.workspace, &program, &config, &self.log_path()))
+            .map_err(|source| self.not_spawned(source))
     }
 
-    fn config(&self, options: &ServerOptions) -> String {
-        let seats = &self.estate.seats;
-        let own = &self.key().cluster;
-        let routes: Vec<u16> =
-            seats.iter().filter(|seat| seat.key.cluster == *own).map(|seat| seat.ports.route).collect();
-        let mut remotes: BTreeMap<ClusterName, Vec<SocketAddr>> = BTreeMap::new();
-        for seat in seats.iter().filter(|seat| seat.key.cluster != *own) {
-            remotes.entry(seat.key.cluster.clone()).or_default().push(seat.advertise);
-        }
-        ServerConfig {
-            key: self.key(),
-            ports: self.seat.ports,
-            advertise: self.seat.advertise,
-            routes: &routes,
-            remotes: &remotes.into_iter().collect::<Vec<_>>(),
-            store: self.dir.join("jetstream"),
-            common: &self.estate.common,
-            options,
-        }
-        .render()
+    fn not_spawned(&self, source: io::Error) -> ControlError {
+        ControlError::Spawn { server: self.key().clone(), program: self.binary().path, source }
+    }
+
+    fn write_config(&self) -> io::Result<PathBuf> {
+        let config = self.dir.join("server.conf");
+        std::fs::create_dir_all(&self.dir)?;
+        std::fs::write(&config, self.estate.config(&self.seat, &self.dir))?;
+        Ok(config)
     }
 
     /// Waits for the greeting of a server just spawned; it carries the id of the new life.

@@ -2,11 +2,12 @@
 
 use super::binary::ServerBinary;
 use super::builder::Builder;
-use super::config::Credentials;
+use super::config::{Credentials, ServerOptions};
 use super::control::ControlError;
 use super::faults::{Faults, UnknownName};
 use super::ready::{self, ReadyError};
-use super::server::{Estate, LabServer};
+use super::seat::Estate;
+use super::server::LabServer;
 use crate::model::ids::{ClusterName, ServerKey};
 use futures::future::try_join_all;
 use std::path::Path;
@@ -22,6 +23,20 @@ pub struct ConnectError {
     /// The client library's reason.
     #[source]
     pub source: async_nats::ConnectError,
+}
+
+/// Why a rolling restart did not come to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum RollError {
+    /// There is no such cluster.
+    #[error(transparent)]
+    Unknown(#[from] UnknownName),
+    /// A server did not stop or not start.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+    /// The supercluster was not complete in time after a server came back.
+    #[error(transparent)]
+    Ready(#[from] ReadyError),
 }
 
 /// Real servers on loopback, connected through fault proxies. Dropping it stops and removes everything.
@@ -52,7 +67,31 @@ impl Supercluster {
     /// # Errors
     /// [`ReadyError`] when `limit` has passed (it names what is missing) or when a server ended (with its log).
     pub async fn ready(&self, limit: Duration) -> Result<(), ReadyError> {
-        ready::await_mesh(self, limit).await
+        self.ready_without(&[], limit).await
+    }
+
+    /// As [`Supercluster::ready`], but for these pairs of clusters, which are not linked by design (hub and spoke) or by a
+    /// fault that lasts: nothing is waited for between them.
+    ///
+    /// # Errors
+    /// Those of [`Supercluster::ready`].
+    pub async fn ready_without(&self, pairs: &[(&str, &str)], limit: Duration) -> Result<(), ReadyError> {
+        let both_ways =
+            pairs.iter().flat_map(|(a, b)| [((*a).into(), (*b).into()), ((*b).into(), (*a).into())]);
+        ready::await_mesh(self, &both_ways.collect(), limit).await
+    }
+
+    /// Restarts the servers of a cluster one after the other, with their present options (another program, for instance),
+    /// and waits after each until the supercluster is complete, up to `limit` each time.
+    ///
+    /// # Errors
+    /// [`RollError`]; later servers are then left alone.
+    pub async fn roll(&self, cluster: &str, limit: Duration) -> Result<(), RollError> {
+        for server in self.cluster(cluster)?.servers() {
+            server.restart().await?;
+            self.ready(limit).await?;
+        }
+        Ok(())
     }
 
     /// The faults between the clusters.
@@ -61,7 +100,7 @@ impl Supercluster {
         &self.faults
     }
 
-    /// All servers, in the order in which they were described.
+    /// All servers, spare ones too, in the order in which they were described (those of a cluster together).
     #[must_use]
     pub fn servers(&self) -> &[LabServer] {
         &self.servers
@@ -76,21 +115,37 @@ impl Supercluster {
         found.ok_or_else(|| UnknownName(name.to_owned()))
     }
 
-    /// The cluster of this name.
+    /// The cluster of this name: its servers but the spare ones, running or not.
     ///
     /// # Errors
     /// [`UnknownName`] when there is none.
     pub fn cluster(&self, name: &str) -> Result<LabCluster<'_>, UnknownName> {
-        let servers: Vec<&LabServer> =
-            self.servers.iter().filter(|server| server.key().cluster.as_str() == name).collect();
-        if servers.is_empty() { Err(UnknownName(name.to_owned())) } else { Ok(LabCluster { servers }) }
+        self.those_of(name, |server| !server.is_spare())
     }
 
-    /// The names of the clusters, in the order in which they were described.
+    /// The spare servers of a cluster, to be started together. They are a part of [`Supercluster::cluster`] from then on.
+    ///
+    /// # Errors
+    /// [`UnknownName`] when there are none.
+    pub fn spares(&self, cluster: &str) -> Result<LabCluster<'_>, UnknownName> {
+        self.those_of(cluster, LabServer::is_spare)
+    }
+
+    fn those_of(
+        &self,
+        cluster: &str,
+        wanted: impl Fn(&LabServer) -> bool,
+    ) -> Result<LabCluster<'_>, UnknownName> {
+        let own = self.servers.iter().filter(|server| server.key().cluster.as_str() == cluster);
+        let servers: Vec<&LabServer> = own.filter(|server| wanted(server)).collect();
+        if servers.is_empty() { Err(UnknownName(cluster.to_owned())) } else { Ok(LabCluster { servers }) }
+    }
+
+    /// The names of the clusters, in the order in which they were described; not of those that have spare servers only.
     #[must_use]
     pub fn clusters(&self) -> Vec<ClusterName> {
-        let mut names: Vec<ClusterName> =
-            self.servers.iter().map(|server| server.key().cluster.clone()).collect();
+        let own = self.servers.iter().filter(|server| !server.is_spare());
+        let mut names: Vec<ClusterName> = own.map(|server| server.key().cluster.clone()).collect();
         names.dedup();
         names
     }
@@ -150,11 +205,24 @@ impl LabCluster<'_> {
         self.servers.iter().map(|server| server.client_url()).collect()
     }
 
+    /// Where the gateways of other clusters dial, one URL for each server, with the login it asks for.
+    #[must_use]
+    pub fn gateway_urls(&self) -> Vec<String> {
+        self.servers.iter().map(|server| server.gateway_url()).collect()
+    }
+
+    /// Changes the options of every server, from its next start on.
+    pub fn change_options(&self, change: impl Fn(&mut ServerOptions)) {
+        self.servers.iter().for_each(|server| server.change_options(&change));
+    }
+
     /// [`LabServer::start`] on every server at the same time.
     ///
     /// # Errors
     /// The first one met.
     pub async fn start(&self) -> Result<(), ControlError> {
+        // First, so that spare servers list each other from the start.
+        self.servers.iter().for_each(|server| server.enlist());
         try_join_all(self.servers.iter().map(|server| server.start())).await.map(drop)
     }
 
@@ -172,6 +240,22 @@ impl LabCluster<'_> {
     /// The first one met.
     pub async fn stop(&self, limit: Duration) -> Result<(), ControlError> {
         try_join_all(self.servers.iter().map(|server| server.stop(limit))).await.map(drop)
+    }
+
+    /// [`LabServer::retire`] on every server at the same time.
+    ///
+    /// # Errors
+    /// The first one met.
+    pub async fn retire(&self, limit: Duration) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.retire(limit))).await.map(drop)
+    }
+
+    /// [`LabServer::drain`] on every server at the same time.
+    ///
+    /// # Errors
+    /// The first one met.
+    pub async fn drain(&self, limit: Duration) -> Result<(), ControlError> {
+        try_join_all(self.servers.iter().map(|server| server.drain(limit))).await.map(drop)
     }
 
     /// [`LabServer::await_exit`] of every server.

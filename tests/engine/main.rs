@@ -10,5 +10,6 @@ mod invariants;
 mod properties;
 mod scenarios;
 mod sim;
+#[path = "../story/mod.rs"]
 mod story;
 mod truth;

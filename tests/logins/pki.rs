@@ -1,6 +1,11 @@
 //! An authority and the certificates it signs, as files.
 
-use rcgen::{BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+#![allow(dead_code, reason = "each user has its own part of it")]
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair,
+    date_time_ymd,
+};
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
@@ -33,8 +38,18 @@ impl Authority {
 
     /// Signs a certificate, for servers and for clients, that is valid for these host names and addresses.
     pub(crate) fn sign(&self, name: &str, valid_for: &[&str]) -> Certificate {
+        self.sign_until(name, valid_for, 4096)
+    }
+
+    /// Signs one that ended with the year 2020.
+    pub(crate) fn sign_expired(&self, name: &str, valid_for: &[&str]) -> Certificate {
+        self.sign_until(name, valid_for, 2021)
+    }
+
+    fn sign_until(&self, name: &str, valid_for: &[&str], year: i32) -> Certificate {
         let valid_for: Vec<String> = valid_for.iter().map(|&host| host.to_owned()).collect();
         let mut params = CertificateParams::new(valid_for).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
         params.distinguished_name.push(DnType::CommonName, name);
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];

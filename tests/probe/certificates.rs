@@ -7,6 +7,7 @@ use rcgen::{
 use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
 use rustls::{RootCertStore, ServerConfig, ServerConnection, SupportedProtocolVersion};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -20,11 +21,18 @@ pub(crate) struct Authority {
     own: CertificateDer<'static>,
 }
 
-/// A certificate with its key.
+/// A certificate with its key, or with another.
 pub(crate) struct Certificate {
     pem: String,
     der: CertificateDer<'static>,
     key: KeyPair,
+}
+
+impl Certificate {
+    /// The same certificate in the hands of somebody who does not have its key.
+    pub(crate) fn stolen(self) -> Self {
+        Self { key: KeyPair::generate().unwrap(), ..self }
+    }
 }
 
 impl Authority {
@@ -107,12 +115,14 @@ impl Authority {
             .build()
             .unwrap();
         let key = PrivateKeyDer::try_from(certificate.key.serialize_der()).unwrap();
+        let key = provider.key_provider.load_private_key(key).unwrap();
+        // Unlike a single certificate, this is not checked: a thief does not check either.
+        let shown = SingleCertAndKey::from(CertifiedKey::new(vec![certificate.der], key));
         let config = ServerConfig::builder_with_provider(provider)
             .with_protocol_versions(&[version])
             .unwrap()
             .with_client_cert_verifier(clients)
-            .with_single_cert(vec![certificate.der], key)
-            .unwrap();
+            .with_cert_resolver(Arc::new(shown));
         Arc::new(config)
     }
 }

@@ -125,9 +125,12 @@ fn cut(
     let arrow = if one_way { "->" } else { "<->" };
     let done = match fault {
         Fault::Reset => "connections are reset and refused",
-        Fault::Pass | Fault::Blackhole | Fault::Refuse | Fault::Delay { .. } | Fault::Slow { .. } => {
-            "every packet is dropped, connections stay open"
-        }
+        Fault::Pass
+        | Fault::Blackhole
+        | Fault::Refuse
+        | Fault::Delay { .. }
+        | Fault::Lossy { .. }
+        | Fault::Slow { .. } => "every packet is dropped, connections stay open",
     };
     let what = format!("{a} {arrow} {b}: {done}");
     lab.faults().set(Path { from: a.clone(), to: b.clone() }, fault)?;

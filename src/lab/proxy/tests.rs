@@ -24,7 +24,8 @@ impl Bench {
         let target = TcpListener::bind(loopback(0)).await.unwrap();
         let context = Context {
             target: key("west", "west-1"),
-            gateway: target.local_addr().unwrap(),
+            address: target.local_addr().unwrap(),
+            dialler: None,
             faults: faults.subscribe(),
             roster: Roster::default(),
             clock: Clock::start(),

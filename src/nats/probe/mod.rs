@@ -1,6 +1,6 @@
 //! Looks at gateway addresses from this host: does the name resolve, does the port answer, who greets, with what certificate.
 //!
-//! Owns how often and how many at once; [`look`] owns one look. A look says what *this host* sees. It never logs in and never
+//! Owns how often and how many at once; `look` owns one look. A look says what *this host* sees. It never logs in and never
 //! sends more than a TLS handshake without a client certificate. Every stage of a look has its own limit in time and bytes, so a
 //! hostile peer costs a few seconds of one of a few places. Safe to stop at any moment: nothing outlives it but name look-ups
 //! the operating system has not answered yet, which are few.

@@ -55,7 +55,7 @@ impl Sim {
         let ix = self.servers.len();
         let number = self.clusters[cluster].servers.len() + 1;
         self.clusters[cluster].servers.push(ix);
-        let (major, minor, patch) = self.story.clusters[cluster].version;
+        let (major, minor, patch) = self.story.clusters[cluster].usual_version();
         self.servers.push(Server {
             cluster,
             number,

@@ -7,7 +7,7 @@ impl Sim {
     pub(super) fn step(&mut self, at: usize) {
         let step = self.story.steps[at].1.clone();
         self.tell(Told::Step(step.to_string()));
-        match step {
+        match step.clone() {
             Step::Cut(cut, between) => self.cut(cut, between),
             Step::Heal(between) => self.heal(between.as_ref()),
             Step::Reset(between) => self.reset(&between),
@@ -17,10 +17,14 @@ impl Sim {
             Step::Thaw(who) => self.selected(&who).into_iter().for_each(|ix| self.thaw(ix)),
             Step::Start(who) => self.start_servers(&who),
             Step::LameDuck(who) => self.selected(&who).into_iter().for_each(|ix| self.lame_duck(ix)),
-            Step::VantageCut(cluster, cut) => self.cut_ears(self.place(&cluster), Some(cut)),
-            Step::VantageBack(cluster) => self.cut_ears(self.place(&cluster), None),
-            Step::VantageReset(cluster) => self.ears_lost(self.place(&cluster)),
-            Step::Overrun(cluster, span) => self.overrun(self.place(&cluster), span),
+            Step::VantageCut(at, cut) => {
+                self.places(&at).into_iter().for_each(|place| self.cut_ears(place, Some(cut)));
+            }
+            Step::VantageBack(at) => {
+                self.places(&at).into_iter().for_each(|place| self.cut_ears(place, None));
+            }
+            Step::VantageReset(at) => self.places(&at).into_iter().for_each(|place| self.ears_lost(place)),
+            Step::Overrun(at, span) => self.overrun(self.place(&at), span),
             Step::Stall(span) => self.stall(span),
             Step::Wan(wan) => {
                 let (a, b) = (self.place(&wan.ends.0), self.place(&wan.ends.1));
@@ -28,7 +32,24 @@ impl Sim {
             }
             Step::GatewatchStop => self.stop_gatewatch(),
             Step::GatewatchStart => self.restart_gatewatch(),
+            Step::GatewatchStartAfresh => self.start_gatewatch(None),
+            Step::CutDials(..)
+            | Step::Slow(..)
+            | Step::Lossy(..)
+            | Step::Flap(_)
+            | Step::RollingRestart(_)
+            | Step::Upgrade(..)
+            | Step::ScaleUp(_)
+            | Step::Join(_)
+            | Step::Retire(_)
+            | Step::Config(..)
+            | Step::Permissions(_) => panic!("the simulation cannot play: {step}"),
         }
+    }
+
+    /// The cluster of this name; `*` is all of them.
+    fn places(&self, name: &str) -> Vec<usize> {
+        if name == "*" { (0..self.clusters.len()).collect() } else { vec![self.place(name)] }
     }
 
     /// Does the same to each server that is meant, within so many milliseconds.
