@@ -12,14 +12,17 @@
 //! asks       what must be looked at now
 //! probes     what our own host finds at gateway addresses
 //! correlate  which root causes explain all that?   -> findings
+//! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
 //!
-//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`.
+//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`, a new
+//! standing condition into `checks`.
 
 mod asks;
 mod book;
 mod cause;
+mod checks;
 mod clusters;
 mod correlate;
 mod latency;
@@ -34,7 +37,7 @@ mod turn;
 mod vantages;
 mod world;
 
-pub use policy::Policy;
+pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, IncidentKind, Memory};
@@ -153,6 +156,7 @@ impl Engine {
             Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
+                self.book.stalled(&stall);
                 true
             }
             Input::Restored(memory) => {

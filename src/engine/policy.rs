@@ -1,5 +1,7 @@
 //! The numbers the engine judges by.
 
+use crate::model::incident::IncidentKind;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Thresholds and spans. All have defaults that fit a supercluster on a healthy WAN.
@@ -25,6 +27,8 @@ pub struct Policy {
     pub report_silence: Duration,
     /// How often a server is looked at again while a link of it is cut.
     pub look_again: Duration,
+    /// What the standing checks judge by.
+    pub checks: Checks,
     /// Whether gateway addresses may be looked at from this host.
     pub probe: bool,
     /// How often the gateways of a cluster are looked at while nothing is suspected.
@@ -44,8 +48,48 @@ impl Default for Policy {
             settle: Duration::from_millis(500),
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
+            checks: Checks::default(),
             probe: true,
             probe_every: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// The numbers of the checks that look for standing conditions, and of what counts as flapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checks {
+    /// Kinds that are not looked for.
+    pub off: BTreeSet<IncidentKind>,
+    /// How long a standing condition must be found before an incident is opened.
+    pub standing_after: Duration,
+    /// How long configurations must have stayed as they are before differences between them count: servers are restarted one by one.
+    pub settled_after: Duration,
+    /// How long servers of a cluster may run different versions: an upgrade takes its time.
+    pub versions_after: Duration,
+    /// How long it is told that a link was removed from the configuration.
+    pub removed_notice: Duration,
+    /// A certificate that ends within this span is worth knowing.
+    pub certificate_notice: Duration,
+    /// A certificate that ends within this span is a warning.
+    pub certificate_warn: Duration,
+    /// How far a server's clock may be off.
+    pub clock_skew: Duration,
+    /// In which time the weight of a flap is halved.
+    pub flap_half_life: Duration,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            off: BTreeSet::new(),
+            standing_after: Duration::from_secs(60),
+            settled_after: Duration::from_secs(5 * 60),
+            versions_after: Duration::from_secs(30 * 60),
+            removed_notice: Duration::from_secs(60 * 60),
+            certificate_notice: Duration::from_secs(30 * 24 * 60 * 60),
+            certificate_warn: Duration::from_secs(7 * 24 * 60 * 60),
+            clock_skew: Duration::from_secs(2),
+            flap_half_life: Duration::from_secs(5 * 60),
         }
     }
 }

@@ -1,8 +1,9 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
-use super::good::all_good;
-use super::scope::contains;
+use super::good::{Doubt, all_good};
+use super::scope::{contains, stands_apart};
 use crate::engine::cause::better;
+use crate::engine::checks;
 use crate::engine::correlate::Finding;
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
@@ -19,6 +20,8 @@ use ulid::Ulid;
 const MAX_EVIDENCE: usize = 32;
 /// Client connections closed this long before the incident began still count as closed by it.
 const CLIENTS_BEFORE: Duration = Duration::from_secs(5);
+/// A standing condition that changes a little is told again no sooner than this.
+const STANDING_NEWS: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -69,6 +72,7 @@ impl Entry {
             scope: finding.scope.clone(),
             cause: finding.cause,
             evidence: finding.evidence.clone(),
+            flaps: finding.flaps,
             server_view: finding.view.clone(),
             basis: finding.basis,
             impact: Impact {
@@ -83,6 +87,16 @@ impl Entry {
             Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before) };
         entry.tell(turn, Stage::Opened);
         entry
+    }
+
+    /// Nothing was seen for so long: no change and no good state has lasted through it.
+    pub(super) fn stalled(&mut self, span: Duration) {
+        if let Some(clear) = &mut self.clear {
+            clear.mono = clear.mono + span;
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.since = moved.since + span;
+        }
     }
 
     /// Follows the finding that it stands for.
@@ -159,12 +173,47 @@ impl Entry {
             return;
         }
         self.moved = None;
-        if !all_good(turn.world, &self.incident) {
+        // A single missed beat says nothing of what went before; but nothing is resolved while it is doubted.
+        if !all_good(turn.world, &self.incident, Doubt::Allowed) {
             self.clear = None;
             return;
         }
         let since = *self.clear.get_or_insert(turn.now);
-        if turn.lasted(since.mono, turn.policy.clear_after, Why::Clear) {
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
+            self.incident.healed = Some(since.wall);
+            self.resolve(turn);
+        }
+    }
+
+    /// Whether it lies beside all others.
+    pub(super) fn stands_apart(&self) -> bool {
+        stands_apart(self.incident.kind)
+    }
+
+    /// A check still finds it. What has changed is told, soon when it has become more or less urgent.
+    pub(super) fn stand(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
+        self.clear = None;
+        let incident = &self.incident;
+        let urgent = incident.severity != finding.severity || incident.cause != finding.cause;
+        let changed = incident.scope != finding.scope || incident.flaps != finding.flaps;
+        let spacing = if urgent { turn.policy.look_again } else { STANDING_NEWS };
+        if (urgent || changed) && turn.lasted(self.told, spacing, Why::LookAgain) {
+            self.incident.flaps = finding.flaps;
+            self.incident.evidence.clear();
+            self.become_finding(turn, finding);
+        }
+    }
+
+    /// No check finds it any more: resolves it once its subject has been known to be good for long enough.
+    pub(super) fn fade(&mut self, turn: &mut Turn<'_>) {
+        if !checks::good(turn, &self.incident) {
+            self.clear = None;
+            return;
+        }
+        let since = *self.clear.get_or_insert(turn.now);
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }

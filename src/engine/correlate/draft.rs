@@ -123,6 +123,19 @@ impl<'a> Draft<'a> {
             self.view.notice_by = Some(since.wall + SERVERS_NOTICE_WITHIN);
         }
         let Self { scope, view, rate, evidence, .. } = self;
-        Finding { kind, severity, subject, departure: None, scope, since, cause, view, rate, basis, evidence }
+        Finding {
+            kind,
+            severity,
+            subject,
+            departure: None,
+            scope,
+            since,
+            cause,
+            view,
+            rate,
+            basis,
+            evidence,
+            flaps: None,
+        }
     }
 }

@@ -8,7 +8,7 @@ use super::cause::{self, Verdict};
 use super::world::{ClusterIx, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
-use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
+use crate::model::incident::{Flaps, IncidentKind, Scope, ServerView, Severity, Subject};
 use crate::model::states::{
     Basis, ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState,
 };
@@ -34,6 +34,8 @@ pub(super) struct Finding {
     /// What it rests on, where there is a choice: the weakest basis of what is cut.
     pub(super) basis: Option<Basis>,
     pub(super) evidence: Vec<Evidence>,
+    /// How often it flapped; set for that kind only.
+    pub(super) flaps: Option<Flaps>,
 }
 
 /// A server link by place: the sending server, the receiving cluster.

@@ -1,6 +1,6 @@
 //! Compares what was told with the truth.
 
-use super::plan::{Expected, Fault, LASTING, PAUSE, Plan};
+use super::plan::{Expected, Fault, LASTING, Plan};
 use crate::invariants::Invariants;
 use crate::sim::{Sim, Told};
 use gatewatch::model::incident::{Direction, Incident, IncidentEvent, IncidentKind, Stage, Subject};
@@ -27,7 +27,7 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
     }
     if !plan.entangled {
         for fault in &plan.faults {
-            wrong.extend(liveness(fault, sim, &events, delays));
+            wrong.extend(liveness(plan, fault, sim, &events, delays));
         }
     }
     wrong.extend(closure(sim.snapshot().as_ref()));
@@ -67,7 +67,7 @@ fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
     let explained = if plan.entangled {
         begun.any(|fault| entangled(fault, &incident.subject))
     } else {
-        begun.any(|fault| at <= fault.to + PAUSE && explains(fault, incident))
+        begun.any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
     };
     let told = format!("at {at} ms: {} {} {:?}", event.stage, incident.kind, incident.subject);
     (!explained).then(|| format!("{told} is explained by no fault"))
@@ -90,24 +90,25 @@ fn entangled(fault: &Fault, subject: &Subject) -> bool {
 
 /// Every lasting fault is told of as what it is, within its time, under one id, and as nothing else first.
 fn liveness(
+    plan: &Plan,
     fault: &Fault,
     sim: &Sim,
     events: &[(u64, &IncidentEvent)],
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
-    let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + PAUSE);
+    let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + plan.pause);
     let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
     let mut wrong = Vec::new();
-    if opened > fault.expected.len() {
+    if opened > fault.expected.len() + fault.extra {
         wrong.push(format!("{}: {opened} incidents are opened for {}", fault.name, fault.expected.len()));
     }
-    if fault.to - fault.from < LASTING {
+    if fault.to - fault.from < LASTING + plan.slack {
         return wrong;
     }
     for expected in &fault.expected {
         let mut told = during().filter(|(_, event)| fits(expected, &event.incident));
         match told.next() {
-            Some((at, _)) if *at <= fault.from + expected.within => {
+            Some((at, _)) if *at <= fault.from + expected.within + plan.slack => {
                 let confirmed = confirmed(fault, sim);
                 delays.push(Delay { fault: fault.name, confirmed, told: at - fault.from });
             }

@@ -1,14 +1,17 @@
 //! Random stories with known truth: which faults there are, when, and what ought to be told of each.
 
 use crate::sim::Rng;
-use crate::story::{Between, ClusterSpec, Cut, Sel, Step, Story, Wan};
+use crate::story::{Between, Chaos, ClusterSpec, Cut, Sel, Step, Story, Wan};
 use gatewatch::model::ids::{Link, ServerKey};
 use gatewatch::model::incident::{IncidentKind, Subject};
 
 /// A fault that lasts this long must be told of. Milliseconds.
 pub(super) const LASTING: u64 = 6_000;
 /// Healthy time after each fault, in which everything must be resolved. Milliseconds.
-pub(super) const PAUSE: u64 = 16_000;
+const PAUSE: u64 = 16_000;
+/// How much more it takes when messages are lost and late: what must last begins to last anew.
+const CHAOS_PAUSE: u64 = 20_000;
+const CHAOS_SLACK: u64 = 3_000;
 
 /// One fault and its truth.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub(super) struct Fault {
     pub(super) expected: Vec<Expected>,
     /// What may be told besides, while it begins or heals.
     pub(super) also: Vec<(IncidentKind, Subject)>,
+    /// So many of those may each be an incident of their own.
+    pub(super) extra: usize,
     /// Clusters that it touches.
     pub(super) touches: Vec<String>,
 }
@@ -40,6 +45,10 @@ pub(super) struct Expected {
 pub(super) struct Plan {
     pub(super) story: Story,
     pub(super) faults: Vec<Fault>,
+    /// Healthy time after each fault, in which everything must be resolved. Milliseconds.
+    pub(super) pause: u64,
+    /// So much longer anything may take, because of chaos. Milliseconds.
+    pub(super) slack: u64,
     /// Faults overlap: each must heal, but what is told while they last depends on both.
     pub(super) entangled: bool,
 }
@@ -89,17 +98,18 @@ pub(super) fn plan(seed: u64) -> Plan {
     maker.lay_out();
     let entangled = maker.rng.chance(15);
     let count = if entangled { 2 } else { maker.rng.within(1, 2) };
+    let (pause, slack) = maker.patience();
     let (mut at, mut faults) = (0, Vec::new());
     while faults.len() < usize::try_from(count).unwrap() {
         let lasts = maker.duration();
         let recipe = *maker.rng.pick(&RECIPES);
         let Some(fault) = recipe(&mut maker, &mut Scene { at, lasts }) else { continue };
-        at = if entangled { at + maker.rng.within(0, 5_000) } else { fault.to + PAUSE };
+        at = if entangled { at + maker.rng.within(0, 5_000) } else { fault.to + pause };
         faults.push(fault);
     }
-    maker.story.end = faults.iter().map(|fault| fault.to).max().unwrap_or(0) + PAUSE;
+    maker.story.end = faults.iter().map(|fault| fault.to).max().unwrap_or(0) + pause;
     maker.story.steps.sort_by_key(|(at, _)| *at);
-    Plan { story: maker.story, faults, entangled }
+    Plan { story: maker.story, faults, pause, slack, entangled }
 }
 
 impl Maker {
@@ -114,6 +124,19 @@ impl Maker {
             let (ms, jitter) = (self.rng.within(20, 250), self.rng.within(2, 40));
             self.story.wan.push(Wan { ends: (a, b), ms, jitter });
         }
+        if self.rng.chance(60) {
+            self.story.chaos = self.chaos();
+        }
+    }
+
+    fn patience(&self) -> (u64, u64) {
+        if self.story.chaos.is_calm() { (PAUSE, 0) } else { (PAUSE + CHAOS_PAUSE, CHAOS_SLACK) }
+    }
+
+    fn chaos(&mut self) -> Chaos {
+        let rng = &mut self.rng;
+        let [lost, late, twice, overtaken] = [5, 5, 10, 10].map(|most| rng.within(0, most));
+        Chaos { lost, late, twice, overtaken, bursts: rng.within(0, 10) }
     }
 
     fn duration(&mut self) -> u64 {
@@ -168,6 +191,7 @@ impl Scene {
             to: self.at + self.lasts,
             expected: Vec::new(),
             also: Vec::new(),
+            extra: 0,
             touches: touches.iter().map(|&name| name.to_owned()).collect(),
         }
     }
@@ -440,7 +464,10 @@ fn slower_path(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
 fn overrun(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let of = maker.cluster();
     maker.does(scene.at, Step::Overrun(of.name.clone(), scene.lasts));
-    Some(scene.fault("overrun", &[&of.name]))
+    let mut fault = scene.fault("overrun", &[&of.name]).costs_a_connection(&of.name);
+    // Nothing is heard for long: when the notices of that are lost too, it is said.
+    fault.extra = usize::from(!maker.story.chaos.is_calm());
+    Some(fault)
 }
 
 fn gatewatch_restarts(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
