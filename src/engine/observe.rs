@@ -2,7 +2,7 @@
 
 use super::Why;
 use super::turn::Turn;
-use super::world::{ClusterIx, Gateways, Listed, Refused, Seen, ServerIx};
+use super::world::{ClusterIx, Listed, Refused, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
@@ -195,8 +195,6 @@ impl Turn<'_> {
         for row in &report.inbound {
             self.arriving(ix, row, at);
         }
-        let (outbound, inbound) = (report.outbound.clone(), report.inbound.clone());
-        self.world.servers[ix].gateways = Some(Gateways { at, outbound, inbound });
     }
 
     /// What the far end of a link says arrives on it. Whoever asks for beats has messages cross many times a second.

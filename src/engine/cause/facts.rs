@@ -261,7 +261,7 @@ impl<'a> Gatherer<'a> {
         let to = &self.world.clusters[self.to].name;
         let configs = self.cuts.iter().filter_map(|&(server, _)| self.world.servers[server].config.as_ref());
         let remotes = configs.flat_map(|config| &config.remotes).filter(|remote| remote.cluster == *to);
-        remotes.flat_map(|remote| &remote.urls).filter_map(|url| address(url)).collect()
+        remotes.flat_map(|remote| &remote.urls).filter_map(|url| address(url.as_str())).collect()
     }
 
     /// Whether the gateways of a cluster have shown, since about the cut, certificates of an issuer whom no other cluster has.

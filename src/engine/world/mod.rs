@@ -5,8 +5,7 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Refused, Reports, Server, Traffic,
-    Vantage,
+    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Refused, Reports, Server, Traffic, Vantage,
 };
 
 use super::probes::Probes;
@@ -163,7 +162,6 @@ impl World {
             links: BTreeMap::new(),
             reports: Reports::default(),
             config: None,
-            gateways: None,
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -185,7 +183,6 @@ impl World {
         server.heard = Heard::default();
         server.reports = Reports::default();
         server.config = None;
-        server.gateways = None;
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;

@@ -7,7 +7,7 @@ use crate::engine::rounds::{Heard, Rounds};
 use crate::model::ask::BeatPlan;
 use crate::model::evidence::{Evidence, Says};
 use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink, ServerName};
-use crate::model::observation::{ConfigReport, Disconnect, GatewayConnection, ServerVersion};
+use crate::model::observation::{ConfigReport, Disconnect, ServerVersion};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
@@ -105,8 +105,6 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) reports: Reports,
     /// What it told of its configuration in this life.
     pub(in crate::engine) config: Option<Box<ConfigReport>>,
-    /// Its latest GATEWAYZ in this life.
-    pub(in crate::engine) gateways: Option<Gateways>,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
@@ -126,15 +124,6 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) told: Option<Now>,
     /// Servers of its cluster that it has a route to, and when it said so.
     pub(in crate::engine) routes: Option<(Mono, Vec<ServerName>)>,
-}
-
-/// The gateway connections that a server listed.
-#[derive(Debug, Clone)]
-pub(in crate::engine) struct Gateways {
-    /// When it was heard.
-    pub(in crate::engine) at: Mono,
-    pub(in crate::engine) outbound: Vec<GatewayConnection>,
-    pub(in crate::engine) inbound: Vec<GatewayConnection>,
 }
 
 /// Client connections of a server.
