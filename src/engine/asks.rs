@@ -4,7 +4,7 @@ use super::turn::Turn;
 use super::world::{ClusterIx, ServerIx, World};
 use super::{Output, Why};
 use crate::model::ask::{BeatPlan, Survey, SurveyRequest, Through};
-use crate::model::states::{ClusterState, Departure, ServerLinkState, ServerState, VantageState};
+use crate::model::states::{Basis, ClusterState, Departure, ServerLinkState, ServerState, VantageState};
 use crate::model::time::Mono;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Turn<'_> {
         let server = &self.world.servers[ix];
         let open = server.links.iter().filter(|(_, link)| {
             link.held.state == ServerLinkState::Down
-                && link.half_open.is_none()
+                && (link.half_open.is_none() || link.basis == Basis::Reports)
                 && link.listed.is_some_and(|listed| listed.up)
         });
         let open: Vec<_> = open
@@ -125,7 +125,8 @@ impl Turn<'_> {
         }
     }
 
-    fn survey(&mut self, ix: ClusterIx, what: Survey) {
+    /// Asks every server of a cluster.
+    pub(super) fn survey(&mut self, ix: ClusterIx, what: Survey) {
         let (cluster, through) = (self.world.clusters[ix].name.clone(), self.through(ix));
         self.out.push(Output::Ask(SurveyRequest { cluster, servers: Vec::new(), what, through }));
     }

@@ -187,6 +187,15 @@ impl Turn<'_> {
         let link = &server.links[&remote];
         let Some(listed) = link.listed else { return };
         let (state, basis, since) = (link.held.state, link.basis, link.held.since.mono);
+        if listed.up
+            && let Some(idle) = link.half_open.clone()
+        {
+            if state != ServerLinkState::Down {
+                self.set_outbound(ix, remote, ServerLinkState::Suspect, Basis::Reports, vec![idle.clone()]);
+                self.set_outbound(ix, remote, ServerLinkState::Down, Basis::Reports, vec![idle]);
+            }
+            return;
+        }
         if listed.up {
             // What beats showed cut is not up because its server goes on listing it; a link made anew since is.
             let remade = listed.since > since;

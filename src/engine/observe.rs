@@ -22,6 +22,8 @@ const CHURN_KEPT: usize = 16;
 const IDLE: Duration = Duration::from_secs(2);
 /// A refusal that comes again within this time is the same one.
 const REFUSED_AGAIN: Duration = Duration::from_secs(60);
+/// Every server sends a report over every gateway connection each 10 s: one that is silent for longer than two of them is half open.
+const IDLE_REPORTS: Duration = Duration::from_secs(25);
 /// Servers tell such spans in whole seconds.
 const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 
@@ -192,7 +194,11 @@ impl Turn<'_> {
             }
         }
         self.unlisted(ix, &listed, at);
-        for row in &report.inbound {
+        // A sender that dialled anew may leave its old connection behind: the livelier one is its link.
+        let mut rows: Vec<&GatewayConnection> = report.inbound.iter().collect();
+        rows.sort_by(|a, b| (&a.peer, a.idle).cmp(&(&b.peer, b.idle)));
+        rows.dedup_by(|later, first| later.peer == first.peer);
+        for row in rows {
             self.arriving(ix, row, at);
         }
     }
@@ -213,10 +219,15 @@ impl Turn<'_> {
         let Some(link) = sender.links.get_mut(&here).filter(|link| link.peer.as_ref() == Some(&far)) else {
             return;
         };
+        let cut_for = at.since(link.held.since.mono);
         let cut = link.held.state == ServerLinkState::Down && link.basis == Basis::Beats;
-        let nothing_since_the_cut = idle >= IDLE && idle + WHOLE_SECONDS >= at.since(link.held.since.mono);
-        if cut && nothing_since_the_cut && at >= link.held.since.mono + IDLE / 2 && link.half_open.is_none() {
-            link.half_open = Some(evidence);
+        let quiet_since_the_cut = cut_for >= IDLE / 2 && idle >= IDLE && idle + WHOLE_SECONDS >= cut_for;
+        let lively = sender.held.state == ServerState::Live
+            && sender.heard_at.is_some_and(|heard| at.since(heard) < IDLE_REPORTS);
+        if (cut && quiet_since_the_cut) || (link.basis == Basis::Reports && idle >= IDLE_REPORTS && lively) {
+            link.half_open.get_or_insert(evidence);
+        } else if link.basis == Basis::Reports || idle < IDLE {
+            link.half_open = None;
         }
     }
 
@@ -227,6 +238,7 @@ impl Turn<'_> {
         // The peer that it was cut with stays known until the link is made anew: it may explain the cut.
         if link.listed.is_some_and(|before| before.connection != connection) {
             link.peer = None;
+            link.half_open = None;
         }
         link.listed = Some(Listed { up: true, since, at, connection, up_until: Some(at) });
         // A report that left before the cut, or on its way when beats had just shown it, denies nothing; nor does a link made anew.

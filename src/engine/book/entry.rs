@@ -1,7 +1,7 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
 use super::good::{Doubt, all_good};
-use super::scope::{contains, stands_apart};
+use super::scope::{contains, encompasses, stands_apart};
 use crate::engine::cause::better;
 use crate::engine::checks;
 use crate::engine::correlate::Finding;
@@ -111,7 +111,9 @@ impl Entry {
             self.refine(turn, finding);
             return;
         }
-        let grown = finding.severity > incident.severity || contains(&finding.scope, &incident.scope);
+        let grown = finding.severity > incident.severity
+            || contains(&finding.scope, &incident.scope)
+            || encompasses(finding, &incident.scope);
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }

@@ -161,7 +161,7 @@ impl<'a> Gatherer<'a> {
         let unlisted = |link: &Outbound| link.listed.is_some_and(|listed| !listed.up);
         Facts {
             cuts: self.cuts.len(),
-            still_listed: self.links().filter(|link| link.denied).count(),
+            still_listed: self.links().filter(|link| link.denied || link.half_open.is_some()).count(),
             known_gone: self.links().filter(|link| unlisted(link)).count(),
             by_beats: self.links().all(|link| link.basis == Basis::Beats),
             half_open: self.links().any(|link| link.half_open.is_some()),
@@ -267,7 +267,7 @@ impl<'a> Gatherer<'a> {
     /// Whether the gateways of a cluster have shown, since about the cut, certificates of an issuer whom no other cluster has.
     fn odd_issuer(&self, cluster: ClusterIx, since: Mono) -> bool {
         let probes = &self.world.clusters[cluster].probes;
-        if probes.issuers().next().is_none() || probes.all().any(|finding| finding.is_trusted()) {
+        if probes.issuers().next().is_none() || probes.all().any(Finding::is_trusted) {
             return false;
         }
         let others = (0..self.world.clusters.len()).filter(|&other| other != cluster);

@@ -8,7 +8,7 @@ use crate::model::evidence::ProbeWord;
 pub(super) fn judge(facts: &Facts) -> Cause {
     if facts.still_listed > 0 {
         // Sent, listed as up, and nothing arrives at the other end: three independent views of the same loss.
-        return if facts.half_open {
+        return if facts.half_open && facts.by_beats {
             Cause::proven(CauseKind::PacketsLost)
         } else {
             Cause::likely(CauseKind::PacketsLost)

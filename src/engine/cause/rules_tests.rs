@@ -31,6 +31,12 @@ fn evidence_leads_to_its_cause_and_to_no_more() {
         ("nothing reported", Facts { known_gone: 0, ..closed() }, Kind::Unknown, Possible),
         ("still listed while beats are missing", lost.clone(), Kind::PacketsLost, Likely),
         ("and idle at the other end", Facts { half_open: true, ..lost.clone() }, Kind::PacketsLost, Proven),
+        (
+            "idle at the other end, without beats",
+            Facts { half_open: true, by_beats: false, ..lost.clone() },
+            Kind::PacketsLost,
+            Likely,
+        ),
         ("one still listed, others gone", Facts { still_listed: 1, ..closed() }, Kind::PacketsLost, Likely),
         (
             "still listed, refused port elsewhere",

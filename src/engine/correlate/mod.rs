@@ -45,6 +45,7 @@ pub(super) type Cut = (ServerIx, ClusterIx);
 pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
     let mut finder = Finder { world, now, cuts: cuts(world), claimed: BTreeSet::new(), found: Vec::new() };
     finder.clusters_offline();
+    finder.blind_everywhere();
     finder.vantages_lost();
     finder.clusters_isolated();
     finder.servers_lost();
@@ -109,6 +110,44 @@ impl Finder<'_> {
                 ..draft.finding(IncidentKind::ClusterOffline, severity, subject, verdict, self.now)
             });
         }
+    }
+
+    /// Nothing can be heard anywhere: one trouble of ours, not one of each cluster.
+    fn blind_everywhere(&mut self) {
+        let bad = |state| matches!(state, VantageState::Gone | VantageState::Impaired);
+        let watched: Vec<_> = self
+            .world
+            .clusters_by_name()
+            .filter(|&ix| self.world.clusters[ix].vantage.is_some() && !self.claimed.contains(&ix))
+            .collect();
+        let blind = watched.iter().all(|&ix| {
+            let cluster = &self.world.clusters[ix];
+            cluster.held.state == ClusterState::Unreachable
+                && cluster.vantage.as_ref().is_some_and(|vantage| bad(vantage.held.state))
+        });
+        let [first, _, ..] = watched[..] else { return };
+        if !blind {
+            return;
+        }
+        let mut draft = Draft::new(self.world);
+        for &ix in &watched {
+            self.claimed.insert(ix);
+            draft.cluster(ix);
+            if let Some(vantage) = &self.world.clusters[ix].vantage {
+                draft.began(vantage.held.since);
+                draft.evidence(&vantage.held.evidence);
+            }
+        }
+        draft.cuts(&std::mem::take(&mut self.cuts).into_iter().collect::<Vec<_>>());
+        let subject = Subject::Cluster(self.world.clusters[first].name.clone());
+        let verdict = Verdict::of(Cause::possible(CauseKind::OwnView));
+        self.found.push(draft.finding(
+            IncidentKind::VantageLost,
+            Severity::Critical,
+            subject,
+            verdict,
+            self.now,
+        ));
     }
 
     fn vantages_lost(&mut self) {

@@ -5,7 +5,8 @@
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Refused, Reports, Server, Traffic, Vantage,
+    Chase, Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Refused, Reports, Server, Traffic,
+    Vantage,
 };
 
 use super::probes::Probes;
@@ -164,6 +165,7 @@ impl World {
             config: None,
             clients: Clients::default(),
             looked: None,
+            chased: None,
             former: VecDeque::new(),
         });
         Seen::New(ix)
@@ -184,6 +186,7 @@ impl World {
         server.reports = Reports::default();
         server.config = None;
         server.looked = None;
+        server.chased = None;
         for path in &mut server.paths {
             path.last = None;
         }

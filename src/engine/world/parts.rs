@@ -108,8 +108,18 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
+    /// Since when it is asked for a report that is late.
+    pub(in crate::engine) chased: Option<Chase>,
     /// Ids of its latest former lives, oldest first, bounded.
     pub(in crate::engine) former: VecDeque<ServerId>,
+}
+
+/// Questions for a report that is late.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct Chase {
+    pub(in crate::engine) from: Mono,
+    /// Whether it has been asked a second time.
+    pub(in crate::engine) again: bool,
 }
 
 /// When a server reports of itself.
