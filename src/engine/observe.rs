@@ -2,7 +2,7 @@
 
 use super::Why;
 use super::turn::Turn;
-use super::world::{ClusterIx, Listed, Refused, Seen, ServerIx};
+use super::world::{ClusterIx, HalfOpen, Listed, Refused, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
@@ -225,7 +225,7 @@ impl Turn<'_> {
         let lively = sender.held.state == ServerState::Live
             && sender.heard_at.is_some_and(|heard| at.since(heard) < IDLE_REPORTS);
         if (cut && quiet_since_the_cut) || (link.basis == Basis::Reports && idle >= IDLE_REPORTS && lively) {
-            link.half_open.get_or_insert(evidence);
+            link.half_open.get_or_insert(HalfOpen { evidence, since: at, at }).at = at;
         } else if link.basis == Basis::Reports || idle < IDLE {
             link.half_open = None;
         }

@@ -54,6 +54,8 @@ pub(super) struct Facts {
     pub(super) found: BTreeSet<ProbeWord>,
     /// Whether one and the same server is behind everything that the incident is about.
     pub(super) alone: bool,
+    /// Whether something is wrong with a part of the target: then it is not the dialling server that is alone with its trouble.
+    pub(super) ailing: bool,
     /// Whether other servers of the cluster reach the target.
     pub(super) neighbours_up: bool,
     /// Whether servers of other clusters reach the target.
@@ -88,7 +90,10 @@ impl Gathered {
         let gatherer = Gatherer { world, now, from, to, cuts };
         let mut all = Self {
             facts: gatherer.views(),
-            idle: gatherer.links().filter_map(|link| link.half_open.clone()).collect(),
+            idle: gatherer
+                .links()
+                .filter_map(|link| Some(link.half_open.as_ref()?.evidence.clone()))
+                .collect(),
             refused: Vec::new(),
             rejects: Vec::new(),
             ends: Vec::new(),
@@ -100,6 +105,7 @@ impl Gathered {
         gatherer.certificates(&mut all);
         gatherer.probes(&mut all);
         gatherer.unknown_remote(&mut all);
+        all.facts.ailing = gatherer.ails(&all.facts.found);
         all
     }
 
@@ -170,6 +176,19 @@ impl<'a> Gatherer<'a> {
             target_lives: self.present(self.to).next().is_some(),
             ..Facts::default()
         }
+    }
+
+    /// Whether some server of the target would not let itself be dialled, or some of its addresses is no good.
+    fn ails(&self, found: &BTreeSet<ProbeWord>) -> bool {
+        let from = &self.world.clusters[self.from].name;
+        let bad = |server: &Server| {
+            server.config.as_ref().is_some_and(|config| {
+                let expired = config.certificate_ends.is_some_and(|at| at < self.now.wall);
+                expired
+                    || (config.rejects_unknown && config.remotes.iter().all(|remote| remote.cluster != *from))
+            })
+        };
+        self.present(self.to).any(bad) || found.iter().any(|word| *word != ProbeWord::Sound)
     }
 
     /// When the first of the links was cut; zero when none of them was ever up.

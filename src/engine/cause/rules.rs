@@ -75,7 +75,7 @@ fn by_what_fits(facts: &Facts) -> Cause {
     if facts.refusal == Refusal::Unnamed {
         return Cause::possible(CauseKind::Authentication);
     }
-    if facts.alone && facts.neighbours_up {
+    if facts.alone && facts.neighbours_up && !facts.ailing {
         return Cause::likely(CauseKind::LocalToServer);
     }
     if facts.known_gone == facts.cuts && facts.by_beats {

@@ -105,6 +105,12 @@ fn evidence_leads_to_its_cause_and_to_no_more() {
         ("another gateway", found(OtherGateway), Kind::ConnectionsClosed, Likely),
         ("one server of several", one_of_three(), Kind::LocalToServer, Likely),
         (
+            "one, dialling a target that ails",
+            Facts { ailing: true, ..one_of_three() },
+            Kind::ConnectionsClosed,
+            Likely,
+        ),
+        (
             "one here, others elsewhere",
             Facts { alone: false, ..one_of_three() },
             Kind::ConnectionsClosed,

@@ -5,8 +5,8 @@
 mod parts;
 
 pub(super) use parts::{
-    Chase, Clients, Cluster, ClusterLink, Held, Listed, Outbound, Path, Refused, Reports, Server, Traffic,
-    Vantage,
+    Chase, Clients, Cluster, ClusterLink, HalfOpen, Held, Listed, Outbound, Path, Refused, Reports, Server,
+    Traffic, Vantage,
 };
 
 use super::probes::Probes;

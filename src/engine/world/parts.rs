@@ -195,7 +195,7 @@ pub(in crate::engine) struct Outbound {
     /// The server reported it as up while beats showed it cut.
     pub(in crate::engine) denied: bool,
     /// What the far end said of it while it was cut: nothing arrives.
-    pub(in crate::engine) half_open: Option<Evidence>,
+    pub(in crate::engine) half_open: Option<HalfOpen>,
     /// The remote server it ends at, from GATEWAYZ.
     pub(in crate::engine) peer: Option<ServerId>,
     /// When that server was last asked what arrives.
@@ -215,6 +215,15 @@ pub(in crate::engine) struct Listed {
     pub(in crate::engine) connection: Option<u64>,
     /// When it last said that it is up.
     pub(in crate::engine) up_until: Option<Mono>,
+}
+
+/// What the far end of a link says: nothing arrives on it.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct HalfOpen {
+    pub(in crate::engine) evidence: Evidence,
+    /// Since when it says so, and when it said so last.
+    pub(in crate::engine) since: Mono,
+    pub(in crate::engine) at: Mono,
 }
 
 /// Traffic over one link, from the counters of successive STATSZ.
