@@ -1,6 +1,7 @@
 //! The numbers the engine judges by.
 
 use crate::model::incident::IncidentKind;
+use crate::model::intent::Expectations;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -29,10 +30,18 @@ pub struct Policy {
     pub look_again: Duration,
     /// What the standing checks judge by.
     pub checks: Checks,
+    /// Links that must or must not exist.
+    pub expect: Expectations,
+    /// How long the first incidents wait for the list of silences; zero when none is to come.
+    pub silences_within: Duration,
     /// Whether gateway addresses may be looked at from this host.
     pub probe: bool,
     /// How often the gateways of a cluster are looked at while nothing is suspected.
     pub probe_every: Duration,
+    /// Whether servers may be asked for streams while links are cut and after the heal.
+    pub ask_jetstream: bool,
+    /// Whether servers may be asked for accounts with interest after the heal.
+    pub ask_interest: bool,
 }
 
 impl Default for Policy {
@@ -49,8 +58,12 @@ impl Default for Policy {
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
             checks: Checks::default(),
+            expect: Expectations::default(),
+            silences_within: Duration::ZERO,
             probe: true,
             probe_every: Duration::from_secs(3600),
+            ask_jetstream: true,
+            ask_interest: true,
         }
     }
 }

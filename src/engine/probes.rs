@@ -173,7 +173,8 @@ impl Turn<'_> {
     /// one server of several may be configured wrongly.
     fn addresses(&self, target: ClusterIx) -> Vec<GatewayAddress> {
         let name = &self.world.clusters[target].name;
-        let servers = self.world.servers.iter().filter(|server| server.present());
+        let servers = self.world.servers_by_key().map(|ix| &self.world.servers[ix]);
+        let servers = servers.filter(|server| server.present());
         let configs: Vec<_> =
             servers.filter_map(|server| Some((server.cluster, server.config.as_ref()?))).collect();
         let own =

@@ -75,6 +75,7 @@ impl Turn<'_> {
         }
         let Some(link) = self.world.servers[ix].links.get_mut(&remote) else { return };
         if let Some(from) = enter(&mut link.held, to, self.now, &evidence) {
+            self.link_turns((ix, remote), from, to, &evidence);
             self.emit(Change::ServerLink { link: name, from, to }, Some(basis), evidence);
         }
     }
@@ -101,7 +102,7 @@ impl Turn<'_> {
         }
     }
 
-    fn emit(&mut self, change: Change, basis: Option<Basis>, evidence: Vec<Evidence>) {
+    pub(super) fn emit(&mut self, change: Change, basis: Option<Basis>, evidence: Vec<Evidence>) {
         self.out.push(Output::Transition(Transition { at: self.now, change, basis, evidence }));
     }
 }

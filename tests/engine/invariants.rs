@@ -1,6 +1,7 @@
 //! What must hold of everything the engine puts out, whatever it was fed.
 
 use gatewatch::model::incident::{IncidentEvent, IncidentId, Stage};
+use gatewatch::model::intent::Forget;
 use gatewatch::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use gatewatch::model::transition::{Change, Transition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,7 +36,9 @@ impl Invariants {
 
     /// A transition starts where the last one of the same thing ended, the first one in a state in which nothing is known.
     pub(crate) fn transition(&mut self, transition: &Transition) -> Result<(), String> {
-        let (name, first, from, to) = parts(&transition.change);
+        let Some((name, first, from, to)) = parts(&transition.change) else {
+            return self.resynced(&transition.change);
+        };
         let before = self.states.insert(name.clone(), to).unwrap_or(first);
         if before != from {
             return Err(format!("{name} was {before:?}, and now is said to go from {from:?} to {to:?}"));
@@ -60,6 +63,15 @@ impl Invariants {
             | State::Vantage(_) => {}
         }
         Ok(())
+    }
+
+    /// Only what is up can have caught up.
+    fn resynced(&self, change: &Change) -> Result<(), String> {
+        let Change::Resynced { link, .. } = change else { return Ok(()) };
+        match self.states.get(&format!("link {link}")) {
+            Some(State::Link(LinkState::Up | LinkState::Retired)) => Ok(()),
+            other => Err(format!("link {link} is {other:?} and said to be resynced")),
+        }
     }
 
     /// An incident is opened once, counts its revisions one by one, is resolved at most once and then never heard of again.
@@ -92,14 +104,26 @@ impl Invariants {
         }
     }
 
+    /// What was forgotten begins anew when it is heard again.
+    pub(crate) fn forget(&mut self, what: &Forget) {
+        let gone = match what {
+            Forget::Cluster(cluster) => cluster.to_string(),
+            Forget::Server(key) => key.to_string(),
+        };
+        self.states.retain(|name, _| !name.contains(&gone));
+        self.suspected.retain(|name| !name.contains(&gone));
+    }
+
     /// Open incidents with their revisions.
     pub(crate) fn open(&self) -> Vec<(IncidentId, u32)> {
         self.open.iter().map(|(id, revision)| (id.clone(), *revision)).collect()
     }
 }
 
-fn parts(change: &Change) -> (String, State, State, State) {
-    match change {
+/// `None` for what is not a state.
+fn parts(change: &Change) -> Option<(String, State, State, State)> {
+    Some(match change {
+        Change::Resynced { .. } => return None,
         Change::ServerLink { link, from, to } => (
             format!("server link {link}"),
             State::ServerLink(ServerLinkState::Unknown),
@@ -127,5 +151,5 @@ fn parts(change: &Change) -> (String, State, State, State) {
             State::Vantage(*from),
             State::Vantage(*to),
         ),
-    }
+    })
 }

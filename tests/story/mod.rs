@@ -35,12 +35,8 @@
 mod chaos;
 mod expect;
 mod judge;
-#[cfg(test)]
-mod judge_tests;
 mod said;
 mod step;
-#[cfg(test)]
-mod tests;
 mod words;
 
 #[allow(unused_imports, reason = "each player of stories has its own part of the language")]

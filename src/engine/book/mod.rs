@@ -11,8 +11,11 @@ mod standing;
 
 use super::Why;
 use super::correlate::{Finding, findings};
+use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
+use crate::model::ask::Survey;
 use crate::model::incident::{Incident, IncidentKind, Subject};
+use crate::model::intent::Forget;
 use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
@@ -25,6 +28,8 @@ use std::collections::BTreeMap;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     open: Vec<Entry>,
+    /// What resolved incidents cost, until that has settled.
+    settling: Vec<Toll>,
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
     waiting: BTreeMap<Subject, Waiting>,
     standing: Standing,
@@ -45,6 +50,12 @@ impl Waiting {
     fn goes_on(before: Option<Self>, kind: IncidentKind, now: Mono) -> Self {
         match before {
             Some(before) if before.kind == kind => before,
+            // A pair that is down is degraded too.
+            Some(before)
+                if before.kind == IncidentKind::GatewayDown && kind == IncidentKind::GatewayDegraded =>
+            {
+                Self { kind, kind_since: before.since, ..before }
+            }
             Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
             Some(_) | None => Self { since: now, kind, kind_since: now },
         }
@@ -81,6 +92,7 @@ impl Book {
             findings(turn.world, turn.now).into_iter().partition(|finding| stands_apart(finding.kind));
         self.step_outages(turn, &found);
         self.step_standing(turn, apart);
+        self.judge_silences(turn);
     }
 
     fn step_outages(&mut self, turn: &mut Turn<'_>, found: &[Finding]) {
@@ -106,8 +118,29 @@ impl Book {
                 None => entry.clearing(turn),
             }
         }
+        let resolved = self.open.iter_mut().filter(|entry| entry.incident.resolved.is_some());
+        self.settling.extend(resolved.filter_map(Entry::unsettled));
         self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
+    }
+
+    /// What is silenced now and was not, or the other way round, is told again.
+    fn judge_silences(&mut self, turn: &mut Turn<'_>) {
+        for entry in &mut self.open {
+            entry.judge_silence(turn);
+        }
+        if !self.open.is_empty() {
+            turn.wake_for_silences();
+        }
+    }
+
+    /// Takes what was forgotten out of every incident, and resolves those that are about it.
+    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
+        for entry in &mut self.open {
+            entry.forget(turn, what);
+        }
+        self.open.retain(|entry| entry.incident.resolved.is_none());
     }
 
     /// Opens an incident for each finding that nothing open stands for and that has lasted.
@@ -118,15 +151,21 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let before = before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, finding));
+            let before =
+                before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
             let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
             // What it has just turned into may be a moment's appearance.
-            let lasted = turn.lasted(waiting.since, turn.policy.alert_after, Why::Alert)
-                && turn.lasted(waiting.kind_since, turn.policy.alert_after / 2, Why::Alert);
-            if lasted {
+            let patience = turn.alert_after(&finding.subject);
+            let lasted = turn.lasted(waiting.since, patience, Why::Alert)
+                && turn.lasted(waiting.kind_since, patience / 2, Why::Alert);
+            if lasted && !turn.silences_pending() {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), waiting);
+                // So that what it costs is known by the time it is told.
+                if costs(finding.kind) {
+                    turn.ask_costs(&ends(&finding.scope), ASK_EVERY, &[Survey::JetStream]);
+                }
             }
         }
     }

@@ -2,11 +2,11 @@
 
 use super::names::like;
 use crate::engine::correlate::Cut;
+use crate::engine::intent::Wanted;
 use crate::engine::probes::{Finding, address};
 use crate::engine::world::{ClusterIx, Outbound, Server, World};
 use crate::model::cause::CauseKind;
 use crate::model::evidence::{Evidence, ProbeWord, Says};
-use crate::model::ids::ServerKey;
 use crate::model::states::{Basis, ServerLinkState};
 use crate::model::time::{Mono, Now};
 use std::collections::BTreeSet;
@@ -219,7 +219,7 @@ impl<'a> Gatherer<'a> {
             let unknown = config.remotes.iter().all(|remote| remote.cluster != *from);
             (config.rejects_unknown && unknown).then(|| {
                 let says = Says::RejectsUnknown { server: server.key.clone(), remote: from.clone() };
-                server.told(says)
+                server.configuration_says(says)
             })
         };
         let said: Option<Vec<Evidence>> = self.present(self.to).map(rejects).collect();
@@ -230,7 +230,7 @@ impl<'a> Gatherer<'a> {
     fn certificates(&self, all: &mut Gathered) {
         let ended = |server: &Server| {
             let at = server.config.as_ref()?.certificate_ends.filter(|at| *at < self.now.wall)?;
-            Some(server.told(Says::CertificateEnds { server: server.key.clone(), at }))
+            Some(server.configuration_says(Says::CertificateEnds { server: server.key.clone(), at }))
         };
         let ends: Option<Vec<Evidence>> = self.present(self.to).map(ended).collect();
         let own: Option<Vec<Evidence>> =
@@ -300,24 +300,22 @@ impl<'a> Gatherer<'a> {
 
     fn unknown_remote(&self, all: &mut Gathered) {
         let target = &self.world.clusters[self.to];
-        if !target.servers.is_empty() {
-            let naming = self.cuts.iter().map(|&(server, _)| &self.world.servers[server]);
-            let naming = naming.filter(|server| server.links[&self.to].configured);
-            all.unknown.extend(naming.map(|server| {
-                server.told(Says::Configured { server: server.key.clone(), remote: target.name.clone() })
-            }));
-            return;
+        let link = &self.world.clusters[self.from].links[&self.to];
+        if link.wanted == Wanted::Required {
+            let says = Says::Required { link: self.world.link_name(self.from, self.to) };
+            all.unknown.push(Evidence { at: link.held.since.wall, says });
         }
-        let meant = self.meant_by(target.name.as_str());
+        let unknown = target.servers.is_empty();
+        let meant = unknown.then(|| self.meant_by(target.name.as_str())).flatten();
         all.facts.misnamed = meant.map(|(_, connected)| connected);
-        for &(server, _) in self.cuts {
-            let server = &self.world.servers[server];
-            let like = meant.map(|(cluster, _)| self.world.clusters[cluster].name.clone());
-            let key: ServerKey = server.key.clone();
-            all.unknown.push(server.told(Says::UnknownRemote {
-                server: key,
-                remote: target.name.clone(),
-                like,
+        let like = meant.map(|(cluster, _)| self.world.clusters[cluster].name.clone());
+        let naming = self.cuts.iter().map(|&(server, _)| &self.world.servers[server]);
+        for server in naming.filter(|server| server.links[&self.to].configured) {
+            let (key, remote) = (server.key.clone(), target.name.clone());
+            all.unknown.push(server.configuration_says(if unknown {
+                Says::UnknownRemote { server: key, remote, like: like.clone() }
+            } else {
+                Says::Configured { server: key, remote }
             }));
         }
     }

@@ -16,7 +16,7 @@ pub(in crate::engine) fn of_lost_server(world: &World, ix: ServerIx) -> Verdict 
     let server = &world.servers[ix];
     let neighbours = world.clusters[server.cluster].servers.iter().map(|&other| &world.servers[other]);
     let told = neighbours.filter(|other| other.present()).filter_map(|other| {
-        let (at, routes) = other.reports.routes.as_ref()?;
+        let (at, routes) = other.told.routes.as_ref()?;
         (*at >= server.held.since.mono).then(|| routes.contains(&server.key.name))
     });
     let kept: Vec<bool> = told.collect();

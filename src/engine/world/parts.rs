@@ -1,13 +1,17 @@
 //! The things that are known, and what is known of each.
 
 use super::{ClusterIx, ServerIx};
+use crate::engine::checks::Told;
+use crate::engine::flaps::Watch;
+use crate::engine::intent::Wanted;
 use crate::engine::latency::Latency;
 use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
+use crate::engine::traffic::{Ours, Traffic};
 use crate::model::ask::BeatPlan;
 use crate::model::evidence::{Evidence, Says};
-use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink, ServerName};
-use crate::model::observation::{ConfigReport, Disconnect, ServerVersion};
+use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
+use crate::model::observation::{AccountInterest, ConfigReport, Disconnect, ServerVersion};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
@@ -59,6 +63,8 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) links: BTreeMap<ClusterIx, ClusterLink>,
     /// Gateways that servers of this cluster refused for bad credentials, by their cluster, as far as they said whose they are.
     pub(in crate::engine) refused: BTreeMap<Option<ClusterIx>, Refused>,
+    /// When it was last asked for what a loss costs.
+    pub(in crate::engine) weighed: Option<Mono>,
     /// When every cluster was last asked about this one, while it is doubted.
     pub(in crate::engine) looked: Option<Mono>,
     /// When its servers and addresses were last asked why something about it is bad.
@@ -75,6 +81,26 @@ pub(in crate::engine) struct Refused {
     pub(in crate::engine) last: Mono,
 }
 
+impl Cluster {
+    /// A cluster of which only the name is known.
+    pub(in crate::engine) fn new(name: ClusterName, now: Now) -> Self {
+        Self {
+            name,
+            held: Held::new(ClusterState::Unknown, now),
+            vantage: None,
+            rounds: Rounds::default(),
+            servers: Vec::new(),
+            plan: None,
+            links: BTreeMap::new(),
+            refused: BTreeMap::new(),
+            weighed: None,
+            looked: None,
+            inquired: None,
+            probes: Probes::default(),
+        }
+    }
+}
+
 /// A directed link between clusters.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct ClusterLink {
@@ -83,6 +109,7 @@ pub(in crate::engine) struct ClusterLink {
     pub(in crate::engine) remembered: bool,
     /// It was up, as far as anybody remembers.
     pub(in crate::engine) was_up: bool,
+    pub(in crate::engine) wanted: Wanted,
 }
 
 /// One server across its lives.
@@ -105,6 +132,8 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) reports: Reports,
     /// What it told of its configuration in this life.
     pub(in crate::engine) config: Option<Box<ConfigReport>>,
+    /// What the standing checks need of it besides.
+    pub(in crate::engine) told: Told,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
@@ -132,8 +161,8 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) configured: bool,
     /// When it first told the configuration that it has now.
     pub(in crate::engine) told: Option<Now>,
-    /// Servers of its cluster that it has a route to, and when it said so.
-    pub(in crate::engine) routes: Option<(Mono, Vec<ServerName>)>,
+    /// The account it calls its system account.
+    pub(in crate::engine) system_account: Option<String>,
 }
 
 /// Client connections of a server.
@@ -154,6 +183,8 @@ pub(in crate::engine) struct Path {
     pub(in crate::engine) arrived: Mono,
     /// How many late answers in a row arrived one by one, not in a burst.
     pub(in crate::engine) late: u8,
+    /// What was heard that gatewatch had asked for.
+    pub(in crate::engine) ours: Ours,
 }
 
 impl Path {
@@ -201,6 +232,10 @@ pub(in crate::engine) struct Outbound {
     /// When that server was last asked what arrives.
     pub(in crate::engine) peer_asked: Option<Mono>,
     pub(in crate::engine) traffic: Traffic,
+    /// What shows whether it flaps.
+    pub(in crate::engine) watch: Watch,
+    /// Accounts with interest across it, as last told, and when.
+    pub(in crate::engine) interest: Option<(Mono, AccountInterest)>,
 }
 
 /// What a server says of one of its links.
@@ -226,14 +261,6 @@ pub(in crate::engine) struct HalfOpen {
     pub(in crate::engine) at: Mono,
 }
 
-/// Traffic over one link, from the counters of successive STATSZ.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::engine) struct Traffic {
-    pub(in crate::engine) last: Option<(Mono, u64, u64, u64)>,
-    /// Messages and bytes per second.
-    pub(in crate::engine) rate: Option<(f64, f64)>,
-}
-
 impl Outbound {
     pub(in crate::engine) fn new(now: Now) -> Self {
         Self {
@@ -247,6 +274,8 @@ impl Outbound {
             peer: None,
             peer_asked: None,
             traffic: Traffic::default(),
+            watch: Watch::default(),
+            interest: None,
         }
     }
 }
@@ -263,7 +292,7 @@ impl Server {
     }
 
     /// Something that its configuration says, as of when it first told it.
-    pub(in crate::engine) fn told(&self, says: Says) -> Evidence {
+    pub(in crate::engine) fn configuration_says(&self, says: Says) -> Evidence {
         Evidence { at: self.reports.told.map_or(self.held.since.wall, |told| told.wall), says }
     }
 

@@ -264,6 +264,16 @@ impl Sim {
         wall + TimeDelta::milliseconds(server.skew) + TimeDelta::microseconds(server.reports % 1000)
     }
 
+    /// Servers of its cluster, each is connected with every other.
+    fn routes(&self, ix: usize) -> Vec<ServerName> {
+        let peers = self.clusters[self.servers[ix].cluster].servers.iter();
+        let alive = peers.filter(|&&peer| peer != ix && self.servers[peer].health != Health::Dead);
+        let mut names: Vec<ServerName> =
+            alive.map(|&peer| self.servers[peer].number.to_string().as_str().into()).collect();
+        names.sort();
+        names
+    }
+
     fn outbounds(&self, ix: usize) -> impl Iterator<Item = (usize, &Gateway)> {
         let out = self.servers[ix].out.iter().enumerate();
         out.filter_map(|(to, gateway)| Some((to, gateway.as_ref()?)))
@@ -291,13 +301,6 @@ impl Sim {
             rtt: None,
             accounts: None,
         }
-    }
-
-    /// Servers of its cluster that it is connected with: all whose processes have not ended.
-    fn routes(&self, ix: usize) -> Vec<ServerName> {
-        let peers = self.clusters[self.servers[ix].cluster].servers.iter();
-        let others = peers.filter(|&&peer| peer != ix && self.servers[peer].health != Health::Dead);
-        others.map(|&peer| self.servers[peer].number.to_string().as_str().into()).collect()
     }
 
     /// Connections that servers of other clusters have to this one.
