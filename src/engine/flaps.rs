@@ -28,8 +28,9 @@ const MOST: f64 = 6_000.0;
 const NEGLIGIBLE: f64 = 100.0;
 /// Links of a pair that break within this time break together: servers report every 10 s, each at another moment.
 const TOGETHER: Duration = Duration::from_secs(15);
-/// A gap in the beats of a connection that stayed the same counts from this length on: shorter ones are delays.
-const SHORTEST: Duration = Duration::from_millis(500);
+/// A gap in the beats of a connection that stayed the same counts from this length on: shorter ones are delays, or messages that did not
+/// reach us on a busy host.
+const SHORTEST: Duration = Duration::from_millis(1_500);
 /// A link may break this long before it is known that its remote server left.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So much longer an outage of a flapping pair must last to be told of beside the flapping.

@@ -43,7 +43,11 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
         }
     }
     let gone = plan.faults.iter().find_map(|fault| fault.gone.as_ref());
-    wrong.extend(closure(sim.snapshot(), gone));
+    let mut snapshot = sim.snapshot();
+    if let Some(snapshot) = &mut snapshot {
+        snapshot.incidents.retain(|incident| !plan.standing.contains(&incident.kind));
+    }
+    wrong.extend(closure(snapshot, gone));
     wrong
 }
 
@@ -96,6 +100,9 @@ fn continuity(sim: &Sim) -> Vec<String> {
 fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
     let incident = &event.incident;
     let mut begun = plan.faults.iter().filter(|fault| fault.from <= at);
+    if plan.standing.contains(&incident.kind) {
+        return None;
+    }
     let explained = if plan.entangled || plan.blind {
         begun.any(|fault| entangled(fault, &incident.subject))
     } else {
@@ -129,7 +136,10 @@ fn liveness(
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
     let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + plan.pause);
-    let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
+    let counts = |event: &IncidentEvent| {
+        event.stage == Stage::Opened && !plan.standing.contains(&event.incident.kind)
+    };
+    let opened = during().filter(|(_, event)| counts(event)).count();
     let mut wrong = Vec::new();
     let allowed = fault.incidents.unwrap_or(fault.expected.len());
     if opened > allowed + fault.extra {

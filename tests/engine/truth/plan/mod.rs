@@ -12,6 +12,7 @@ use crate::sim::Rng;
 use crate::story::{Between, Chaos, ClusterSpec, Cut, Sel, Step, Story, Wan};
 use gatewatch::model::ids::{Link, ServerKey};
 use gatewatch::model::incident::{IncidentKind, Subject};
+use std::collections::BTreeSet;
 
 /// A fault that lasts this long must be told of. Milliseconds.
 pub(super) const LASTING: u64 = 6_000;
@@ -68,6 +69,8 @@ pub(super) struct Plan {
     pub(super) pause: u64,
     /// So much longer anything may take, because of chaos. Milliseconds.
     pub(super) slack: u64,
+    /// Kinds that may be told, and stay told, of how it is laid out and what is changed in it.
+    pub(super) standing: BTreeSet<IncidentKind>,
     /// Not everything can be seen: what is told must be about what is touched, but not all can be told as what it is.
     pub(super) blind: bool,
     /// Faults overlap: each must heal, but what is told while they last depends on both.
@@ -159,8 +162,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
     maker.story.end = faults.iter().map(|fault| fault.to).max().unwrap_or(0) + pause;
     maker.story.steps.sort_by_key(|(at, _)| *at);
-    let blind = maker.is_blind();
-    Plan { story: maker.story, faults, pause, slack, entangled, blind }
+    let (blind, standing) = (maker.is_blind(), maker.standing());
+    Plan { story: maker.story, faults, pause, slack, standing, entangled, blind }
 }
 
 impl Maker {
@@ -197,6 +200,33 @@ impl Maker {
                 _ => cluster.version = Some(old),
             }
         }
+    }
+
+    /// What is worth knowing of this supercluster and what is done to it, and no outage.
+    fn standing(&self) -> BTreeSet<IncidentKind> {
+        let story = &self.story;
+        let single = story.clusters.iter().any(|cluster| cluster.servers < 2);
+        let (mut kinds, mut configured) = (BTreeSet::new(), false);
+        for (_, step) in &story.steps {
+            configured |= matches!(step, Step::Config(..) | Step::Join(_) | Step::Retire(_));
+            if matches!(step, Step::Flap(_)) {
+                kinds.insert(IncidentKind::GatewayFlapping);
+            }
+            if matches!(step, Step::Upgrade(..)) {
+                kinds.insert(IncidentKind::MixedVersions);
+            }
+        }
+        if story.clusters.iter().any(|cluster| cluster.version.is_some()) {
+            kinds.insert(IncidentKind::MixedVersions);
+        }
+        if single || configured {
+            kinds.insert(IncidentKind::SingleUrl);
+        }
+        if configured {
+            let changes = [IncidentKind::ConfigDrift, IncidentKind::GatewayRemoved, IncidentKind::CertificateExpiring];
+            kinds.extend(changes);
+        }
+        kinds
     }
 
     fn is_blind(&self) -> bool {
