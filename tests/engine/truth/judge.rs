@@ -1,6 +1,6 @@
 //! Compares what was told with the truth.
 
-use super::plan::{Expected, Fault, LASTING, Plan};
+use super::plan::{Expected, Fault, LASTING, Plan, Way};
 use crate::invariants::Invariants;
 use crate::sim::{Sim, Told};
 use crate::story::Moment;
@@ -164,8 +164,10 @@ fn liveness(
 
 fn fits(expected: &Expected, incident: &Incident) -> bool {
     let direction = match (incident.direction(), incident.kind) {
-        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => expected.only.as_ref() == Some(&link),
-        (Some(Direction::Both), IncidentKind::GatewayDown) => expected.only.is_none(),
+        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => {
+            expected.way == Way::Only(link) || expected.way == Way::Any
+        }
+        (Some(Direction::Both), IncidentKind::GatewayDown) => !matches!(expected.way, Way::Only(_)),
         (Some(_) | None, _) => true,
     };
     direction && incident.kind == expected.kind && incident.subject == expected.subject

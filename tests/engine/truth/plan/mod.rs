@@ -47,13 +47,21 @@ pub(super) struct Fault {
     pub(super) gone: Option<(String, Option<usize>)>,
 }
 
+/// Which directions of a pair are cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    Both,
+    Only(Link),
+    /// It depends on what was heard of a configuration.
+    Any,
+}
+
 /// One incident that ought to be told of.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {
     pub(super) kind: IncidentKind,
     pub(super) subject: Subject,
-    /// The only direction that is cut, when one is.
-    pub(super) only: Option<Link>,
+    pub(super) way: Way,
     /// From when on it can be told. Milliseconds.
     pub(super) since: u64,
     /// How long after that at the latest. Milliseconds.
@@ -314,16 +322,23 @@ impl Fault {
     }
 
     fn expect_within(mut self, kind: IncidentKind, subject: Subject, within: u64) -> Self {
-        self.expected.push(Expected { kind, subject, only: None, since: self.from, within });
+        self.expected.push(Expected { kind, subject, way: Way::Both, since: self.from, within });
         self
     }
 
     fn expect_one_way(self, from: &str, to: &str) -> Self {
         let mut fault = self.expect(IncidentKind::GatewayDown, pair_subject(from, to));
         if let Some(expected) = fault.expected.last_mut() {
-            expected.only = Some(Link { from: from.into(), to: to.into() });
+            expected.way = Way::Only(Link { from: from.into(), to: to.into() });
         }
         fault
+    }
+
+    fn whichever_way(mut self) -> Self {
+        if let Some(expected) = self.expected.last_mut() {
+            expected.way = Way::Any;
+        }
+        self
     }
 
     /// The last of what is expected can be told only from then on, and takes so long at most.
