@@ -128,5 +128,6 @@ fn show(at: Mono, output: &Output) {
         Output::Beat(plan) => {
             println!("{seconds:7.3} s  would beat {} servers of {}", plan.servers.len(), plan.cluster);
         }
+        Output::Forgotten(what, outcome) => println!("{seconds:7.3} s  {what}: {outcome}"),
     }
 }

@@ -192,6 +192,18 @@ fn everything_wrong_is_said_at_once_with_key_and_place() {
 }
 
 #[test]
+fn questions_with_large_answers_are_asked_seldom_or_never() {
+    let settings = file("[survey]\njetstream_every = '0s'\ninterest_every = '10s'").settings();
+    assert_eq!(settings.survey.jetstream_every, None);
+    assert_eq!(settings.survey.interest_every, Some(Duration::from_secs(10)));
+    let expected = [
+        "gatewatch.toml:2: survey.jetstream_every: 9s is below 10s; \"0s\" turns it off",
+        "gatewatch.toml:3: survey.interest_every: \"2h\" is above the maximum of 1h",
+    ];
+    assert_eq!(file("[survey]\njetstream_every = '9s'\ninterest_every = '2h'").errors(), expected);
+}
+
+#[test]
 fn values_that_contradict_each_other_are_refused() {
     let given = file(
         "[detect]\nlatency_slack = '2s'\nlatency_ceiling = '1s'\nbeat_period = '1s'\nconfirm_beats = 4\n\
@@ -423,4 +435,23 @@ fn keys_of_the_wrong_kind_are_reported_not_ignored() {
         "{errors:?}"
     );
     assert!(errors.iter().any(|line| line.starts_with("GATEWATCH_SYSTEM__SERVERS__0: ")), "{errors:?}");
+}
+
+#[test]
+fn checks_are_switched_off_by_name_and_their_numbers_must_fit_together() {
+    let given = file("[checks]\ndisabled = ['single_url', 'clock_skew']\ncertificate_warn = '3d'");
+    let checks = given.settings().checks;
+    let off: Vec<&str> = checks.off.iter().map(|kind| kind.token()).collect();
+    assert_eq!(off, ["single_url", "clock_skew"]);
+    assert_eq!(checks.certificate_warn, Duration::from_secs(3 * 24 * 60 * 60));
+    let given = file("").env("GATEWATCH_CHECKS__DISABLED", "mixed_versions, routes_incomplete");
+    assert_eq!(given.settings().checks.off.len(), 2);
+    let given = file("[checks]\ndisabled = ['gateway_down']\ncertificate_warn = '40d'\nclock_skew = '1ms'");
+    let expected = [
+        "gatewatch.toml:2: checks.disabled: \"gateway_down\" is not the name of a check; there are gateway_flapping, \
+         gateway_removed, config_drift, certificate_expiring, single_url, clock_skew, mixed_versions, routes_incomplete",
+        "gatewatch.toml:4: checks.clock_skew: \"1ms\" is below the minimum of 500ms",
+        "gatewatch.toml:3: checks.certificate_warn: 40d is above certificate_notice (30d)",
+    ];
+    assert_eq!(given.errors(), expected);
 }

@@ -102,10 +102,9 @@ fn server() -> Value {
 }
 
 fn answer(data: &Value) -> Result<JetStreamReport, DecodeError> {
-    match decode("i.JSZ.1", &json!({"server": server(), "data": data}))? {
-        Fact::JetStream(report) => Ok(report),
-        other => panic!("not a JSZ: {other:?}"),
-    }
+    let fact = decode("i.JSZ.1", &json!({"server": server(), "data": data}))?;
+    let Fact::JetStream(report) = fact else { panic!("not a JSZ: {fact:?}") };
+    Ok(report)
 }
 
 fn of_streams(streams: &Value) -> Result<JetStreamReport, DecodeError> {

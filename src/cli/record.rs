@@ -151,7 +151,7 @@ impl Sink for AskBack {
                 }
                 return;
             }
-            Output::Transition(_) | Output::Incident(_) => return,
+            Output::Transition(_) | Output::Incident(_) | Output::Forgotten(..) => return,
         };
         if self.requests.try_send(request).is_err() {
             tracing::debug!("a request of the engine was left out");

@@ -125,7 +125,8 @@ impl Show for JsonShow<'_> {
         match shown {
             Shown::Output(Output::Transition(transition)) => self.lines.transition(transition),
             Shown::Output(Output::Incident(event)) => self.lines.incident(event),
-            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_)) | Shown::Mark(_) => Ok(()),
+            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..))
+            | Shown::Mark(_) => Ok(()),
         }
     }
 
@@ -179,7 +180,9 @@ fn line(at: Mono, shown: &Shown, style: Style, incidents_only: bool) -> Option<S
         }
         Shown::Output(Output::Incident(event)) if incidents_only => show::step(event, WORD_AT, style),
         Shown::Output(Output::Incident(event)) => show::step_line(event, WORD_AT, style),
-        Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_)) => return None,
+        Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..)) => {
+            return None;
+        }
     };
     let seconds = format!("{:>9.3} s", at.0.as_secs_f64());
     Some(format!("{}  {text}", style.paint(Look::Dim, &seconds)))
@@ -214,7 +217,8 @@ impl Tally {
             Shown::Output(Output::Incident(event)) => {
                 self.incidents.insert(event.incident.id.clone(), event.incident.kind);
             }
-            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_)) | Shown::Mark(_) => {}
+            Shown::Output(Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..))
+            | Shown::Mark(_) => {}
         }
     }
 

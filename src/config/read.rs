@@ -1,7 +1,6 @@
 //! The table of settings: every key with its default and bounds, and the rules between keys.
 
 use super::connection::ConnectionSettings;
-use super::login;
 use super::node::{Node, Value};
 use super::parse::{self, duration, integer, render, token};
 use super::places::Places;
@@ -10,6 +9,7 @@ use super::settings::{
     AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
     ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
+use super::{checks, login};
 use crate::model::ids::ClusterName;
 use std::collections::BTreeSet;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
@@ -42,6 +42,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         detect: detect(root.section("detect")),
         survey: survey(root.section("survey")),
         probe: probe(root.section("probe"), places),
+        checks: checks::read(root.section("checks")),
         instance: instance(root.section("instance")),
         log: log(root.section("log")),
         system,

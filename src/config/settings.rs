@@ -1,6 +1,7 @@
 //! The validated settings: what every other part of the program is handed. Nothing here can be out of range.
 
 use super::connection::ConnectionSettings;
+use crate::engine::Checks;
 use crate::model::ids::ClusterName;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
@@ -26,6 +27,9 @@ pub struct Settings {
     pub survey: SurveySettings,
     /// `[probe]`: looking at gateway addresses from this host.
     pub probe: ProbeSettings,
+    /// `[checks]`: what is looked for though nothing broke. `checks.disabled` names the kinds that are not looked for; the other
+    /// keys are those of [`Checks`] with the same names and defaults, from 1 s to 7 days, 10 years for certificates.
+    pub checks: Checks,
     /// `[instance]`: how this process is called.
     pub instance: InstanceSettings,
     /// `[log]`: what is logged and how.

@@ -42,6 +42,7 @@ impl Sink for Dispatch {
             Output::Beat(plan) => {
                 self.plans.insert(plan.cluster.clone(), plan);
             }
+            Output::Forgotten(what, outcome) => tracing::info!(%what, %outcome, "asked to forget"),
             Output::Ask(request) => {
                 if let Err(TrySendError::Full(_)) = self.requests.try_send(Request::Ask(request)) {
                     self.metrics.requests_dropped.bump();

@@ -214,6 +214,7 @@ pub fn policy(settings: &Settings) -> Policy {
         alert_after: detect.alert_after,
         clear_after: detect.clear_after,
         join_grace: detect.join_grace,
+        checks: settings.checks.clone(),
         probe: settings.probe.enabled,
         probe_every: settings.probe.every,
         ask_jetstream: settings.survey.jetstream_every.is_some(),

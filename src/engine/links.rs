@@ -1,6 +1,7 @@
 //! Server links and the links made of them: who cannot send where.
 
 use super::Why;
+use super::intent::Wanted;
 use super::turn::Turn;
 use super::world::{ClusterIx, ServerIx};
 use crate::model::ask::Survey;
@@ -14,10 +15,10 @@ use std::time::Duration;
 const SECOND_LOOK: Duration = Duration::from_millis(900);
 
 /// What beats say of one server link.
-struct Missed {
-    count: u32,
+pub(super) struct Missed {
+    pub(super) count: u32,
     heard_by: Vec<ClusterName>,
-    next: Option<Mono>,
+    pub(super) next: Option<Mono>,
 }
 
 impl Turn<'_> {
@@ -29,6 +30,10 @@ impl Turn<'_> {
         let home = self.world.servers[ix].cluster;
         for remote in 0..self.world.clusters.len() {
             if remote == home || !self.world.clusters[home].links.contains_key(&remote) {
+                continue;
+            }
+            if self.world.wanted(home, remote) == Wanted::Forbidden {
+                self.judge_forbidden(ix, remote);
                 continue;
             }
             if !self.world.expected(home, remote) {
@@ -109,7 +114,12 @@ impl Turn<'_> {
         })
     }
 
-    fn report_on(&self, ix: ServerIx, remote: ClusterIx, up: bool) -> crate::model::evidence::Evidence {
+    pub(super) fn report_on(
+        &self,
+        ix: ServerIx,
+        remote: ClusterIx,
+        up: bool,
+    ) -> crate::model::evidence::Evidence {
         let server = self.world.servers[ix].key.clone();
         let remote = self.world.clusters[remote].name.clone();
         self.evidence(if up { Says::Listed { server, remote } } else { Says::NotListed { server, remote } })
@@ -123,7 +133,7 @@ impl Turn<'_> {
     }
 
     /// Counts the beats in a row that others heard and the remote's vantage, which was hearing its own cluster, did not.
-    fn missed(&self, ix: ServerIx, remote: ClusterIx) -> Missed {
+    pub(super) fn missed(&self, ix: ServerIx, remote: ClusterIx) -> Missed {
         let mut missed = Missed { count: 0, heard_by: Vec::new(), next: None };
         let server = &self.world.servers[ix];
         let Some(ears) = &self.world.clusters[remote].vantage else { return missed };

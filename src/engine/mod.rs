@@ -11,6 +11,7 @@
 //! flaps      links that break and come back again and again
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
+//! intent     what people want: links that must or must not exist, silences, things to forget
 //! probes     what our own host finds at gateway addresses
 //! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
@@ -29,6 +30,7 @@ mod clusters;
 mod correlate;
 mod flaps;
 mod impact;
+mod intent;
 mod latency;
 mod links;
 mod observe;
@@ -46,6 +48,7 @@ pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
+use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
 use crate::model::probe::{ProbeReport, ProbeRequest};
 use crate::model::snapshot::Snapshot;
@@ -70,6 +73,10 @@ pub enum Input {
     Stalled(Stall),
     /// What a former life of this process left; given once, before anything else.
     Restored(Memory),
+    /// All silences that there are, each time the list changes.
+    Silences(Vec<Silence>),
+    /// Somebody says that this is gone for good.
+    Forget(Forget),
     /// Time has passed: judge what is due.
     Tick,
 }
@@ -85,6 +92,8 @@ pub enum Output {
     Ask(SurveyRequest),
     /// Ask these servers for beats from now on.
     Beat(BeatPlan),
+    /// What became of an [`Input::Forget`].
+    Forgotten(Forget, ForgetOutcome),
     /// Look at these gateway addresses from this host; only with [`Policy::probe`].
     Probe(ProbeRequest),
 }
@@ -117,6 +126,8 @@ pub enum Why {
     Settle,
     /// A good state has lasted long enough to resolve one.
     Clear,
+    /// A silence may begin or end, or the list of them may be late.
+    Silence,
 }
 
 /// The state machine of a whole supercluster.
@@ -133,7 +144,8 @@ impl Engine {
     /// An engine that knows nothing yet.
     #[must_use]
     pub fn new(policy: Policy) -> Self {
-        Self { policy, world: World::default(), book: Book::default(), wake: None, dirty: false }
+        let world = World::new(&policy);
+        Self { policy, world, book: Book::default(), wake: None, dirty: false }
     }
 
     /// Takes one input in. Infallible: what makes no sense is ignored.
@@ -173,6 +185,18 @@ impl Engine {
                 self.book.restore(memory.incidents);
                 true
             }
+            Input::Silences(list) => {
+                turn.silences(list);
+                true
+            }
+            Input::Forget(what) => {
+                let (gone, outcome) = turn.forget(what.clone());
+                if outcome == ForgetOutcome::Done {
+                    self.book.forget(&mut turn, &gone);
+                }
+                turn.out.push(Output::Forgotten(what, outcome));
+                true
+            }
             Input::Tick => false,
         };
     }
@@ -209,6 +233,7 @@ impl Engine {
 
 impl Turn<'_> {
     fn judge(&mut self) {
+        self.begin();
         let clusters: Vec<_> = self.world.clusters_by_name().collect();
         let servers: Vec<_> = self.world.servers_by_key().collect();
         for &ix in &clusters {

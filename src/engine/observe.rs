@@ -42,7 +42,11 @@ impl Turn<'_> {
             Fact::Stopped(who) => self.stopped(who),
             Fact::AuthError(error) => self.auth_error(error),
             Fact::Clients(churn) => self.clients(seen.at, churn),
-            Fact::JetStream(report) => self.streams(seen.at, report),
+            // No state rests on streams: what waits for them looks again by the clock.
+            Fact::JetStream(report) => {
+                self.streams(vantage, seen.at, report);
+                return false;
+            }
         }
         self.answered(vantage, &seen.fact);
         true
@@ -238,9 +242,12 @@ impl Turn<'_> {
         }
     }
 
-    fn streams(&mut self, at: Mono, report: &JetStreamReport) {
-        if let Some(ix) = self.introduce(&report.server) {
-            let key = self.world.servers[ix].key.clone();
+    /// Streams of servers that are not known otherwise wait until they are.
+    fn streams(&mut self, vantage: ClusterIx, at: Mono, report: &JetStreamReport) {
+        if let Some(ix) = self.world.life(&report.server.id) {
+            let server = &mut self.world.servers[ix];
+            server.paths[vantage].ours.answer();
+            let key = server.key.clone();
             self.world.streams.take(&key, at, &report.streams);
         }
     }
@@ -251,8 +258,8 @@ impl Turn<'_> {
             Fact::Stats(report) if report.asked => &report.server,
             Fact::Gateways(report) => &report.server,
             Fact::Config(report) => &report.server,
-            Fact::JetStream(report) => &report.server,
             Fact::Stats(_)
+            | Fact::JetStream(_)
             | Fact::Beat { .. }
             | Fact::Leaving(_)
             | Fact::Stopped(_)
@@ -272,7 +279,7 @@ impl Turn<'_> {
         let home = self.world.servers[ix].cluster;
         let mut named = BTreeSet::new();
         for remote in &report.remotes {
-            let Some(remote) = self.world.ensure_cluster(&remote.cluster, self.now) else { continue };
+            let Some(remote) = self.world.ensure_named(&remote.cluster, self.now) else { continue };
             if remote != home {
                 named.insert(remote);
                 self.world.ensure_outbound(ix, remote, self.now);

@@ -1,6 +1,7 @@
 //! The numbers the engine judges by.
 
 use crate::model::incident::IncidentKind;
+use crate::model::intent::Expectations;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -29,6 +30,10 @@ pub struct Policy {
     pub look_again: Duration,
     /// What the standing checks judge by.
     pub checks: Checks,
+    /// Links that must or must not exist.
+    pub expect: Expectations,
+    /// How long the first incidents wait for the list of silences; zero when none is to come.
+    pub silences_within: Duration,
     /// Whether gateway addresses may be looked at from this host.
     pub probe: bool,
     /// How often the gateways of a cluster are looked at while nothing is suspected.
@@ -53,6 +58,8 @@ impl Default for Policy {
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
             checks: Checks::default(),
+            expect: Expectations::default(),
+            silences_within: Duration::ZERO,
             probe: true,
             probe_every: Duration::from_secs(3600),
             ask_jetstream: true,

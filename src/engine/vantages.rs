@@ -11,7 +11,13 @@ use crate::model::time::Mono;
 impl Turn<'_> {
     /// Takes a change of one of our connections in.
     pub(super) fn vantage_changed(&mut self, change: &VantageChange) {
-        let Some(ix) = self.world.ensure_cluster(&change.cluster, self.now) else { return };
+        let known = match &change.what {
+            VantageEvent::Connected { .. } => self.world.ensure_cluster(&change.cluster, self.now),
+            VantageEvent::Dialling | VantageEvent::Disconnected(_) | VantageEvent::Dropped => {
+                self.world.ensure_named(&change.cluster, self.now)
+            }
+        };
+        let Some(ix) = known else { return };
         let fresh = Vantage {
             held: Held::new(VantageState::Connecting, self.now),
             connected: false,

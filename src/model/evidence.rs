@@ -1,6 +1,7 @@
 //! What a verdict rests on: who said or failed to say what, and when.
 
 use super::ids::{ClusterName, Link, ServerId, ServerKey};
+use super::intent::Forget;
 use super::observation::{Disconnect, ServerVersion};
 use super::states::tokens;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -253,6 +254,11 @@ pub enum Says {
     Forbidden {
         /// The link.
         link: Link,
+    },
+    /// Somebody told gatewatch that this is gone for good.
+    Forgotten {
+        /// What.
+        what: Forget,
     },
 }
 

@@ -1,7 +1,8 @@
 //! What people want: links that must or must not exist, incidents that are not to be alerted, things that are gone for good.
 
 use super::ids::{ClusterName, Link, ServerKey};
-use super::incident::{IncidentKind, Severity};
+use super::incident::{Incident, IncidentKind, Severity, Subject};
+use super::states::tokens;
 use chrono::{DateTime, Utc};
 use std::fmt;
 use std::sync::Arc;
@@ -56,6 +57,14 @@ pub struct Silence {
     pub author: String,
 }
 
+impl Silence {
+    /// Whether it holds at that moment.
+    #[must_use]
+    pub fn holds(&self, at: DateTime<Utc>) -> bool {
+        self.from <= at && at < self.until
+    }
+}
+
 /// Which incidents are meant: all conditions must hold, an empty one always does.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Matcher {
@@ -71,6 +80,33 @@ pub struct Matcher {
     pub server: Option<ServerKey>,
 }
 
+impl Matcher {
+    /// Whether it has no condition at all, and so means every incident.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Whether an incident is meant, as it is now: growing and shrinking can change that.
+    #[must_use]
+    pub fn matches(&self, incident: &Incident) -> bool {
+        let subject = &incident.subject;
+        self.kind.is_none_or(|kind| kind == incident.kind)
+            && self.severity.is_none_or(|severity| severity == incident.severity)
+            && self.cluster.as_ref().is_none_or(|cluster| has(subject, cluster))
+            && self.remote.as_ref().is_none_or(|remote| has(subject, remote))
+            && self.server.as_ref().is_none_or(|key| *subject == Subject::Server(key.clone()))
+    }
+}
+
+fn has(subject: &Subject, cluster: &ClusterName) -> bool {
+    match subject {
+        Subject::Cluster(name) => name == cluster,
+        Subject::Pair(a, b) => a == cluster || b == cluster,
+        Subject::Server(key) => key.cluster == *cluster,
+    }
+}
+
 /// Something that is gone for good and not to be expected any more.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Forget {
@@ -78,4 +114,104 @@ pub enum Forget {
     Cluster(ClusterName),
     /// A retired server.
     Server(ServerKey),
+}
+
+impl fmt::Display for Forget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cluster(name) => write!(f, "cluster {name}"),
+            Self::Server(key) => write!(f, "server {key}"),
+        }
+    }
+}
+
+/// What became of a request to forget something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ForgetOutcome {
+    /// It is forgotten.
+    Done,
+    /// It is not: it is still heard, and would come back at once.
+    StillHeard,
+    /// It is not: the configuration of gatewatch says that a link of it must exist.
+    Required,
+    /// There was nothing to forget: nothing of that name is known.
+    Unknown,
+}
+
+tokens!(ForgetOutcome {
+    Self::Done => "done", Self::StillHeard => "still_heard", Self::Required => "required", Self::Unknown => "unknown",
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use chrono::TimeDelta;
+
+    const AT: DateTime<Utc> = DateTime::UNIX_EPOCH;
+
+    fn about(subject: Subject) -> Incident {
+        Incident::new("I".into(), (IncidentKind::GatewayDown, Severity::Critical), subject, (AT, AT))
+    }
+
+    fn pair() -> Incident {
+        about(Subject::Pair("east".into(), "west".into()))
+    }
+
+    #[test]
+    fn no_condition_means_every_incident() {
+        assert!(Matcher::default().is_empty());
+        assert!(Matcher::default().matches(&pair()));
+    }
+
+    #[test]
+    fn a_pair_is_meant_whichever_of_its_clusters_is_named_first() {
+        for (cluster, remote) in [("east", "west"), ("west", "east")] {
+            let matcher =
+                Matcher { cluster: Some(cluster.into()), remote: Some(remote.into()), ..Matcher::default() };
+            assert!(matcher.matches(&pair()), "{cluster} {remote}");
+            assert!(!matcher.matches(&about(Subject::Pair("central".into(), "east".into()))));
+            assert!(!matcher.matches(&about(Subject::Cluster("east".into()))));
+        }
+    }
+
+    #[test]
+    fn a_cluster_means_itself_its_pairs_and_its_servers() {
+        let matcher = Matcher { cluster: Some("east".into()), ..Matcher::default() };
+        let server = |cluster: &str| ServerKey { cluster: cluster.into(), name: "n1".into() };
+        assert!(matcher.matches(&about(Subject::Cluster("east".into()))));
+        assert!(matcher.matches(&about(Subject::Server(server("east")))));
+        assert!(matcher.matches(&pair()));
+        assert!(!matcher.matches(&about(Subject::Server(server("west")))));
+        let one = Matcher { server: Some(server("east")), ..Matcher::default() };
+        assert!(one.matches(&about(Subject::Server(server("east")))));
+        assert!(!one.matches(&about(Subject::Cluster("east".into()))));
+    }
+
+    #[test]
+    fn every_condition_must_hold() {
+        let matcher = Matcher {
+            kind: Some(IncidentKind::GatewayDown),
+            severity: Some(Severity::Warning),
+            ..Matcher::default()
+        };
+        assert!(!matcher.matches(&pair()));
+        assert!(matcher.matches(&Incident { severity: Severity::Warning, ..pair() }));
+        let other = Incident { kind: IncidentKind::GatewayDegraded, severity: Severity::Warning, ..pair() };
+        assert!(!matcher.matches(&other));
+    }
+
+    #[test]
+    fn a_silence_holds_from_its_beginning_until_just_before_its_end() {
+        let hour = TimeDelta::hours(1);
+        let silence = Silence {
+            id: "S".into(),
+            matcher: Matcher::default(),
+            from: AT,
+            until: AT + hour,
+            comment: String::new(),
+            author: String::new(),
+        };
+        assert!(silence.holds(AT) && silence.holds(AT + hour - TimeDelta::nanoseconds(1)));
+        assert!(!silence.holds(AT - TimeDelta::nanoseconds(1)) && !silence.holds(AT + hour));
+    }
 }

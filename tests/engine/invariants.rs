@@ -1,6 +1,7 @@
 //! What must hold of everything the engine puts out, whatever it was fed.
 
 use gatewatch::model::incident::{IncidentEvent, IncidentId, Stage};
+use gatewatch::model::intent::Forget;
 use gatewatch::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use gatewatch::model::transition::{Change, Transition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -101,6 +102,16 @@ impl Invariants {
         } else {
             Err(format!("{id} has revision {revision}, not {expected}"))
         }
+    }
+
+    /// What was forgotten begins anew when it is heard again.
+    pub(crate) fn forget(&mut self, what: &Forget) {
+        let gone = match what {
+            Forget::Cluster(cluster) => cluster.to_string(),
+            Forget::Server(key) => key.to_string(),
+        };
+        self.states.retain(|name, _| !name.contains(&gone));
+        self.suspected.retain(|name| !name.contains(&gone));
     }
 
     /// Open incidents with their revisions.

@@ -7,6 +7,7 @@
 )]
 
 mod catalogue;
+mod intent;
 mod invariants;
 mod properties;
 mod scenarios;

@@ -1,14 +1,17 @@
 //! What holds of any sequence of inputs, plausible or not.
 
+mod facts;
+
 use crate::invariants::Invariants;
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::TimeDelta;
+use facts::{cluster, identity, report, server_id, wall};
 use gatewatch::engine::{Engine, Input, Output, Policy};
 use gatewatch::model::ask::Through;
-use gatewatch::model::ids::{ClusterName, ServerId};
-use gatewatch::model::incident::Memory;
+use gatewatch::model::ids::{Link, ServerKey};
+use gatewatch::model::incident::{IncidentKind, Memory, Severity};
+use gatewatch::model::intent::{Expectations, Forget, ForgetOutcome, Matcher, Silence};
 use gatewatch::model::observation::{
-    AuthError, ClientChurn, ConfigReport, Disconnect, Fact, GatewayConnection, GatewaysReport, Observation,
-    OutboundStats, Round, ServerIdentity, ServerVersion, Stall, StatsReport, VantageChange, VantageEvent,
+    AuthError, ClientChurn, Disconnect, Fact, Observation, Round, Stall, VantageChange, VantageEvent,
 };
 use gatewatch::model::time::{Mono, Now};
 use proptest::prelude::*;
@@ -73,6 +76,15 @@ enum What {
         ago: u64,
     },
     Restored,
+    /// Silences of so many milliseconds from now on, one for each bit.
+    Silences {
+        which: u8,
+        span: u32,
+    },
+    Forget {
+        server: u8,
+        whole: bool,
+    },
     Tick,
     /// Nothing but time.
     Wait,
@@ -129,9 +141,18 @@ fn what() -> impl Strategy<Value = What> {
         3 => (0_usize..4, any::<u8>()).prop_map(|(cluster, event)| What::Vantage { cluster, event }),
         1 => (0_u64..100_000).prop_map(|ago| What::Stalled { ago }),
         1 => Just(What::Restored),
+        2 => (any::<u8>(), 0_u32..20_000).prop_map(|(which, span)| What::Silences { which, span }),
+        2 => (any::<u8>(), any::<bool>()).prop_map(|(server, whole)| What::Forget { server, whole }),
         2 => Just(What::Tick),
         2 => Just(What::Wait),
     ]
+}
+
+/// One link must exist, another must not.
+fn policy() -> Policy {
+    let link = |from: usize, to: usize| Link { from: cluster(from), to: cluster(to) };
+    let expect = Expectations { required: vec![link(0, 1)], forbidden: vec![link(1, 2)] };
+    Policy { expect, ..Policy::default() }
 }
 
 /// Plays moves to an engine and follows what it puts out.
@@ -141,6 +162,7 @@ struct Player {
     round: u64,
     /// The latest life of each server that was told of, by the number of its cluster and its own.
     lives: [[u8; 2]; 4],
+    silences: Vec<Silence>,
     outputs: Vec<Output>,
     invariants: Invariants,
     /// Tick oftener than needed, also at odd moments.
@@ -149,8 +171,9 @@ struct Player {
 
 impl Player {
     fn new(restless: bool) -> Self {
-        let (engine, invariants) = (Engine::new(Policy::default()), Invariants::default());
-        Self { engine, now: 0, round: 0, lives: [[0; 2]; 4], outputs: Vec::new(), invariants, restless }
+        let (engine, invariants) = (Engine::new(policy()), Invariants::default());
+        let (lives, silences, outputs) = ([[0; 2]; 4], Vec::new(), Vec::new());
+        Self { engine, now: 0, round: 0, lives, silences, outputs, invariants, restless }
     }
 
     fn play(mut self, moves: &[Move]) -> Result<Vec<Output>, TestCaseError> {
@@ -164,8 +187,10 @@ impl Player {
                 self.feed(input)?;
             }
             self.feed(Input::Tick)?;
+            self.marked_right()?;
         }
         self.wait(60_000)?;
+        self.marked_right()?;
         Ok(self.outputs)
     }
 
@@ -201,8 +226,11 @@ impl Player {
             let result = match &output {
                 Output::Transition(transition) => self.invariants.transition(transition),
                 Output::Incident(event) => self.invariants.incident(event),
-                Output::Ask(_) | Output::Beat(_) | Output::Probe(_) => Ok(()),
+                Output::Ask(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..) => Ok(()),
             };
+            if let Output::Forgotten(what, ForgetOutcome::Done) = &output {
+                self.is_gone(what)?;
+            }
             prop_assert!(result.is_ok(), "at {} ms: {}", self.now, result.unwrap_err());
             self.outputs.push(output);
         }
@@ -258,9 +286,69 @@ impl Player {
                 vec![Input::Stalled(Stall { from, to: self.time().mono })]
             }
             What::Restored => vec![self.restored()],
+            What::Silences { which, span } => vec![self.silences(which, span)],
+            What::Forget { server, whole } => {
+                let who = identity(server);
+                let key = ServerKey { cluster: who.cluster, name: who.name };
+                vec![Input::Forget(if whole { Forget::Cluster(key.cluster) } else { Forget::Server(key) })]
+            }
             What::Tick => vec![Input::Tick],
             What::Wait => Vec::new(),
         }
+    }
+
+    fn silences(&mut self, which: u8, span: u32) -> Input {
+        let now = self.time().wall;
+        let matchers = [
+            Matcher { cluster: Some(cluster(0)), ..Matcher::default() },
+            Matcher { cluster: Some(cluster(2)), remote: Some(cluster(1)), ..Matcher::default() },
+            Matcher { severity: Some(Severity::Critical), ..Matcher::default() },
+            Matcher { kind: Some(IncidentKind::GatewayDegraded), ..Matcher::default() },
+        ];
+        let meant = matchers.into_iter().enumerate().filter(|(bit, _)| which & (1 << bit) != 0);
+        let silences = meant.map(|(bit, matcher)| Silence {
+            id: bit.to_string().as_str().into(),
+            matcher,
+            from: now + TimeDelta::milliseconds(i64::try_from(bit).unwrap() * 1_000),
+            until: now + TimeDelta::milliseconds(i64::from(span)),
+            comment: String::new(),
+            author: String::new(),
+        });
+        self.silences = silences.collect();
+        Input::Silences(self.silences.clone())
+    }
+
+    /// Every open incident is marked as the silences say.
+    fn marked_right(&self) -> Result<(), TestCaseError> {
+        let now = self.time();
+        for incident in self.engine.snapshot(now).incidents {
+            let holding =
+                self.silences.iter().filter(|one| one.holds(now.wall) && one.matcher.matches(&incident));
+            let ids: Vec<_> = holding.map(|one| &one.id).collect();
+            let right = incident.silenced.as_ref().map_or(ids.is_empty(), |id| ids.contains(&id));
+            prop_assert!(right, "at {} ms: {:?} of {ids:?}: {incident:?}", self.now, incident.silenced);
+        }
+        Ok(())
+    }
+
+    /// What was forgotten is nowhere to be found.
+    fn is_gone(&mut self, what: &Forget) -> Result<(), TestCaseError> {
+        let mut snapshot = self.engine.snapshot(self.time());
+        // What was seen of it once stays told.
+        snapshot.incidents.iter_mut().for_each(|incident| incident.evidence.clear());
+        let cluster = |key: &ServerKey| snapshot.clusters.iter().any(|one| one.name == key.cluster);
+        let gone = match what {
+            Forget::Server(key) if !cluster(key) => Forget::Cluster(key.cluster.clone()),
+            Forget::Server(_) | Forget::Cluster(_) => what.clone(),
+        };
+        self.invariants.forget(&gone);
+        let found = format!("{snapshot:?}");
+        let name = match what {
+            Forget::Cluster(name) => format!("{name:?}"),
+            Forget::Server(key) => format!("{key:?}"),
+        };
+        prop_assert!(!found.contains(&name), "{what} is forgotten, and still there: {found}");
+        Ok(())
     }
 
     fn saw(&self, vantage: usize, fact: Fact) -> Input {
@@ -308,84 +396,9 @@ impl Player {
         let links = snapshot.links.into_iter().map(|link| link.link).collect();
         let open = snapshot.incidents.iter().map(|incident| (incident.id.clone(), incident.revision));
         self.invariants = Invariants::with_open(open);
-        self.engine = Engine::new(Policy::default());
+        self.engine = Engine::new(policy());
+        self.silences.clear();
         Input::Restored(Memory { links, incidents: snapshot.incidents })
-    }
-}
-
-fn wall(ms: i64) -> DateTime<Utc> {
-    DateTime::from_timestamp(1_767_225_600, 0).unwrap() + TimeDelta::milliseconds(ms)
-}
-
-fn cluster(at: usize) -> ClusterName {
-    CLUSTERS[at % CLUSTERS.len()].into()
-}
-
-/// Ids of the first and of later lives of the two servers of each cluster.
-fn server_id(cluster: usize, server: u8, life: u8) -> ServerId {
-    format!("{}-{server}.{life}", CLUSTERS[cluster % CLUSTERS.len()]).as_str().into()
-}
-
-/// Who a number stands for: a cluster, a server in it, one of its lives; sometimes an old version, none, or somebody else's id.
-fn identity(number: u8) -> ServerIdentity {
-    let (of, server, life) = (usize::from(number & 3), (number >> 2) & 1, number >> 6);
-    let id = if number == 0b0011_1000 { server_id(0, 0, 0) } else { server_id(of, server, life) };
-    let version = match (number >> 3) & 7 {
-        0 => None,
-        1 => Some(ServerVersion { major: 2, minor: 9, patch: 10 }),
-        _ => Some(ServerVersion { major: 2, minor: 12, patch: 8 }),
-    };
-    ServerIdentity { id, name: server.to_string().as_str().into(), cluster: cluster(of), version }
-}
-
-fn report(number: u8, kind: u8, lists: u8, made: Option<DateTime<Utc>>, asked: bool) -> Fact {
-    let server = identity(number);
-    let listed = || (0..4_usize).filter(|at| lists & (1 << at) != 0);
-    match kind {
-        0 => Fact::Stats(StatsReport {
-            server,
-            started: None,
-            active_servers: None,
-            connections: u64::from(lists),
-            gateways: listed().map(|at| outbound(at, lists)).collect(),
-            made,
-            routes: None,
-            asked,
-        }),
-        1 => Fact::Gateways(GatewaysReport {
-            server,
-            outbound: listed().map(|at| row(at, lists)).collect(),
-            inbound: listed().map(|at| row(at, lists)).collect(),
-            made: made.filter(|_| asked),
-        }),
-        _ => Fact::Config(ConfigReport {
-            remotes: listed().map(|at| cluster(at).into()).collect(),
-            ..ConfigReport::new(server)
-        }),
-    }
-}
-
-fn outbound(at: usize, lists: u8) -> OutboundStats {
-    let sent = u64::from(lists) * 1_000;
-    OutboundStats {
-        to: cluster(at),
-        connection: u64::from(lists >> 4),
-        sent_messages: sent,
-        sent_bytes: sent,
-        inbound: 1,
-    }
-}
-
-fn row(at: usize, lists: u8) -> GatewayConnection {
-    GatewayConnection {
-        cluster: cluster(at),
-        peer: server_id(at, (lists >> 4) & 1, 0),
-        connection: u64::from(lists >> 5),
-        started: None,
-        configured: lists & 128 == 0,
-        idle: None,
-        rtt: None,
-        accounts: None,
     }
 }
 

@@ -55,6 +55,7 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
         s.put("interest_every", span(settings.survey.interest_every.unwrap_or_default()));
     });
     list.section("probe", "[probe]", |s| probe(s, settings));
+    list.section("checks", "[checks]", |s| checks(s, settings));
     list.section("instance", "[instance]", |s| s.put("name", quoted(&settings.instance.name)));
     list.section("log", "[log]", |s| {
         let format = match settings.log.format {
@@ -97,6 +98,19 @@ fn detect(section: &mut Section<'_>, settings: &Settings) {
     section.put("alert_after", span(detect.alert_after));
     section.put("clear_after", span(detect.clear_after));
     section.put("join_grace", span(detect.join_grace));
+}
+
+fn checks(section: &mut Section<'_>, settings: &Settings) {
+    let checks = &settings.checks;
+    let disabled: Vec<String> = checks.off.iter().map(|kind| quoted(kind.token())).collect();
+    section.put("disabled", format!("[{}]", disabled.join(", ")));
+    section.put("standing_after", span(checks.standing_after));
+    section.put("settled_after", span(checks.settled_after));
+    section.put("versions_after", span(checks.versions_after));
+    section.put("removed_notice", span(checks.removed_notice));
+    section.put("certificate_notice", span(checks.certificate_notice));
+    section.put("certificate_warn", span(checks.certificate_warn));
+    section.put("clock_skew", span(checks.clock_skew));
 }
 
 fn probe(section: &mut Section<'_>, settings: &Settings) {

@@ -1,19 +1,20 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
 use super::good::{Doubt, all_good};
-use super::scope::{contains, stands_apart};
+use super::scope::{contains, is_about, stands_apart, strip};
 use crate::engine::checks;
 use crate::engine::correlate::Finding;
 use crate::engine::impact::{Toll, costs};
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
 use crate::engine::{Output, Why};
-use crate::model::evidence::Evidence;
+use crate::model::evidence::{Evidence, Says};
 use crate::model::ids::ServerKey;
 use crate::model::impact::Impact;
 use crate::model::incident::{
     Flaps, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
 };
+use crate::model::intent::Forget;
 use crate::model::time::{Mono, Now};
 use std::time::Duration;
 use ulid::Ulid;
@@ -81,11 +82,7 @@ impl Entry {
             evidence: finding.evidence.clone(),
             flaps: finding.flaps,
             server_view: finding.view.clone(),
-            impact: Impact {
-                messages_per_second: finding.rate.map(|(messages, _)| messages),
-                bytes_per_second: finding.rate.map(|(_, bytes)| bytes),
-                ..Impact::default()
-            },
+            impact: rates(&Impact::default(), finding.rate),
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
@@ -169,6 +166,7 @@ impl Entry {
         incident.scope = finding.scope.clone();
         incident.cause = finding.cause;
         incident.server_view = finding.view.clone();
+        incident.impact = rates(&incident.impact, finding.rate);
         add_evidence(&mut incident.evidence, &finding.evidence);
         self.tell(turn, Stage::Updated);
     }
@@ -266,7 +264,30 @@ impl Entry {
         self.tell(turn, Stage::Resolved);
     }
 
+    /// Tells it again when it has become silenced, or is silenced no more.
+    pub(super) fn judge_silence(&mut self, turn: &mut Turn<'_>) {
+        if turn.silenced(&self.incident) != self.incident.silenced {
+            self.tell(turn, Stage::Updated);
+        }
+    }
+
+    /// Takes what was forgotten out; resolves it when nothing else is left of it.
+    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
+        let before = self.incident.scope.clone();
+        strip(&mut self.incident, what);
+        let (scope, about) = (&self.incident.scope, is_about(&self.incident.subject, what));
+        if !about && *scope == before {
+            return;
+        }
+        let over = about || *scope == Scope::default();
+        let evidence = &mut self.incident.evidence;
+        evidence.truncate(MAX_EVIDENCE - 1);
+        evidence.push(turn.evidence(Says::Forgotten { what: what.clone() }));
+        if over { self.resolve(turn) } else { self.tell(turn, Stage::Updated) }
+    }
+
     fn tell(&mut self, turn: &mut Turn<'_>, stage: Stage) {
+        self.incident.silenced = turn.silenced(&self.incident);
         let incident = &mut self.incident;
         incident.flaps = self.flaps.or(incident.flaps);
         incident.revision += 1;
@@ -282,6 +303,18 @@ impl Entry {
         }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));
+    }
+}
+
+/// The impact with these rates, unless it told of more: an incident that shrinks has cost what it cost.
+fn rates(impact: &Impact, rate: Option<(f64, f64)>) -> Impact {
+    let most = |before: Option<f64>, now: Option<f64>| {
+        before.map_or(now, |before| Some(before.max(now?))).or(before)
+    };
+    Impact {
+        messages_per_second: most(impact.messages_per_second, rate.map(|(messages, _)| messages)),
+        bytes_per_second: most(impact.bytes_per_second, rate.map(|(_, bytes)| bytes)),
+        ..impact.clone()
     }
 }
 

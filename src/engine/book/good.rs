@@ -1,5 +1,6 @@
 //! Whether what an incident touches is known to be good again.
 
+use crate::engine::intent::Wanted;
 use crate::engine::world::World;
 use crate::model::ids::ServerLink;
 use crate::model::incident::{Incident, IncidentKind};
@@ -47,7 +48,12 @@ pub(super) fn all_good(world: &World, incident: &Incident, doubt: Doubt) -> bool
     }) && scope.links.iter().all(|link| {
         let (from, to) = (world.cluster(&link.from), world.cluster(&link.to));
         let held = from.zip(to).and_then(|(from, to)| world.clusters[from].links.get(&to));
-        held.is_some_and(|link| matches!(link.held.state, LinkState::Up | LinkState::Retired))
+        held.is_some_and(|link| match link.wanted {
+            Wanted::Forbidden => link.held.state == LinkState::Retired,
+            Wanted::AsConfigured | Wanted::Required => {
+                matches!(link.held.state, LinkState::Up | LinkState::Retired)
+            }
+        })
     }) && scope.server_links.iter().all(|link| server_link_good(world, link, doubt))
         && scope.servers.iter().all(|key| {
             let state = world.server(key).map(|ix| world.servers[ix].held.state);

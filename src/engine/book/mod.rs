@@ -15,6 +15,7 @@ use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
 use crate::model::ask::Survey;
 use crate::model::incident::{Incident, IncidentKind, Subject};
+use crate::model::intent::Forget;
 use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
@@ -91,6 +92,7 @@ impl Book {
             findings(turn.world, turn.now).into_iter().partition(|finding| stands_apart(finding.kind));
         self.step_outages(turn, &found);
         self.step_standing(turn, apart);
+        self.judge_silences(turn);
     }
 
     fn step_outages(&mut self, turn: &mut Turn<'_>, found: &[Finding]) {
@@ -123,6 +125,24 @@ impl Book {
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
     }
 
+    /// What is silenced now and was not, or the other way round, is told again.
+    fn judge_silences(&mut self, turn: &mut Turn<'_>) {
+        for entry in &mut self.open {
+            entry.judge_silence(turn);
+        }
+        if !self.open.is_empty() {
+            turn.wake_for_silences();
+        }
+    }
+
+    /// Takes what was forgotten out of every incident, and resolves those that are about it.
+    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
+        for entry in &mut self.open {
+            entry.forget(turn, what);
+        }
+        self.open.retain(|entry| entry.incident.resolved.is_none());
+    }
+
     /// Opens an incident for each finding that nothing open stands for and that has lasted.
     fn open_lasting<'f>(&mut self, turn: &mut Turn<'_>, unmatched: impl Iterator<Item = &'f Finding>) {
         let before = std::mem::take(&mut self.waiting);
@@ -138,7 +158,7 @@ impl Book {
             let patience = turn.alert_after(&finding.subject);
             let lasted = turn.lasted(waiting.since, patience, Why::Alert)
                 && turn.lasted(waiting.kind_since, patience / 2, Why::Alert);
-            if lasted {
+            if lasted && !turn.silences_pending() {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), waiting);

@@ -3,6 +3,7 @@
 use crate::engine::correlate::Finding;
 use crate::model::ids::{ClusterName, ServerKey, ServerLink};
 use crate::model::incident::{Incident, IncidentKind, Scope, Subject};
+use crate::model::intent::Forget;
 
 /// Whether incidents of this kind lie beside all others: what they tell of is no part of an outage, and no outage a part of it.
 pub(super) const fn stands_apart(kind: IncidentKind) -> bool {
@@ -102,5 +103,33 @@ pub(super) fn covers(incident: &Incident, part: &Finding) -> bool {
             && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
             && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
             && scope.servers.iter().all(|server| about(&server.cluster))
+    }
+}
+
+/// Takes what was forgotten out of an incident.
+pub(super) fn strip(incident: &mut Incident, what: &Forget) {
+    let server = |key: &ServerKey| match what {
+        Forget::Cluster(name) => key.cluster == *name,
+        Forget::Server(gone) => key == gone,
+    };
+    let cluster = |name: &ClusterName| *what == Forget::Cluster(name.clone());
+    let scope = &mut incident.scope;
+    scope.clusters.retain(|name| !cluster(name));
+    scope.links.retain(|link| !cluster(&link.from) && !cluster(&link.to));
+    scope.servers.retain(|key| !server(key));
+    let view = &mut incident.server_view;
+    for links in [&mut scope.server_links, &mut view.still_listed, &mut view.known_gone] {
+        links.retain(|link| !server(&link.server) && !cluster(&link.to));
+    }
+}
+
+/// Whether a subject is what was forgotten, or a part of it.
+pub(super) fn is_about(subject: &Subject, what: &Forget) -> bool {
+    match (what, subject) {
+        (Forget::Cluster(name), Subject::Cluster(cluster)) => cluster == name,
+        (Forget::Cluster(name), Subject::Pair(a, b)) => a == name || b == name,
+        (Forget::Cluster(name), Subject::Server(server)) => server.cluster == *name,
+        (Forget::Server(key), Subject::Server(server)) => server == key,
+        (Forget::Server(_), Subject::Cluster(_) | Subject::Pair(..)) => false,
     }
 }

@@ -70,7 +70,9 @@ impl Book {
             }
             let about = (finding.kind, finding.subject.clone());
             let since = before.get(&about).copied().unwrap_or(turn.now.mono);
-            if turn.lasted(since, checks::opens_after(finding.kind, turn.policy), Why::Alert) {
+            if turn.lasted(since, checks::opens_after(finding.kind, turn.policy), Why::Alert)
+                && !turn.silences_pending()
+            {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.standing.waiting.insert(about, since);

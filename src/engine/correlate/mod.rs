@@ -3,6 +3,7 @@
 //! Causes are tried in the order of [`IncidentKind`]; what one explains is claimed by it and told of inside it, not beside it.
 
 mod draft;
+mod unwanted;
 
 use super::cause;
 use super::world::{ClusterIx, ServerIx, World};
@@ -44,6 +45,7 @@ pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
     finder.vantages_lost();
     finder.clusters_isolated();
     finder.servers_lost();
+    finder.links_unwanted();
     if !finder.cuts.is_empty() {
         finder.one_server_behind_all();
         finder.pairs_down();

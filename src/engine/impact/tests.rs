@@ -93,12 +93,14 @@ fn lags(impact: &Impact) -> Vec<(&str, Option<u64>)> {
 
 fn resynced(out: &[Output]) -> Vec<(String, u64)> {
     let told = out.iter().filter_map(|output| match output {
-        Output::Transition(transition) => match &transition.change {
-            Change::Resynced { link, after } => Some((link.to_string(), after.as_secs())),
-            other => panic!("{other:?}"),
-        },
+        Output::Transition(transition) => {
+            let Change::Resynced { link, after } = &transition.change else { panic!("{transition:?}") };
+            Some((link.to_string(), after.as_secs()))
+        }
         Output::Ask(_) => None,
-        Output::Incident(_) | Output::Beat(_) | Output::Probe(_) => panic!("none of these is put out here"),
+        Output::Incident(_) | Output::Beat(_) | Output::Probe(_) | Output::Forgotten(..) => {
+            panic!("none of these is put out here")
+        }
     });
     told.collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! Owns identity (which id is which server's present life) and the stored states. Judges nothing.
 
+mod forget;
 mod parts;
 
 pub(super) use parts::{
@@ -11,12 +12,12 @@ pub(super) use parts::{
 use super::checks::Told;
 use super::flaps::{Damping, Watch};
 use super::impact::Streams;
-use super::probes::Probes;
-use super::rounds::{Heard, Rounds};
+use super::intent::{Intent, Wanted};
+use super::rounds::Heard;
 use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
-use crate::model::states::{ClusterState, LinkState, ServerState, VantageState};
+use crate::model::states::{LinkState, ServerState, VantageState};
 use crate::model::time::Now;
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -50,6 +51,8 @@ pub(super) struct World {
     pub(super) clock_began: Option<DateTime<Utc>>,
     /// How much the links between clusters flap.
     pub(super) damping: Damping,
+    /// What people want.
+    pub(super) intent: Intent,
 }
 
 /// What became of an identity that was heard.
@@ -98,29 +101,23 @@ impl World {
         if let Some(ix) = self.cluster(name) {
             return Some(ix);
         }
-        if self.clusters.len() >= MAX_CLUSTERS {
+        if self.by_name.len() >= MAX_CLUSTERS {
             self.refused += 1;
             return None;
         }
+        self.intent.heard(name);
         let ix = self.clusters.len();
         self.by_name.insert(name.clone(), ix);
-        self.clusters.push(Cluster {
-            name: name.clone(),
-            held: Held::new(ClusterState::Unknown, now),
-            vantage: None,
-            rounds: Rounds::default(),
-            servers: Vec::new(),
-            plan: None,
-            links: BTreeMap::new(),
-            refused: None,
-            weighed: None,
-            looked: None,
-            probes: Probes::default(),
-        });
+        self.clusters.push(Cluster::new(name.clone(), now));
         for server in &mut self.servers {
             server.paths.push(Path::default());
         }
         Some(ix)
+    }
+
+    /// As [`World::ensure_cluster`], for a cluster that is only named, not heard: `None` too when it was forgotten.
+    pub(super) fn ensure_named(&mut self, name: &ClusterName, now: Now) -> Option<ClusterIx> {
+        if self.intent.is_forgotten(name) { None } else { self.ensure_cluster(name, now) }
     }
 
     /// Takes in who a server says it is.
@@ -146,7 +143,7 @@ impl World {
     }
 
     fn add_server(&mut self, key: ServerKey, who: &ServerIdentity, now: Now) -> Seen {
-        if self.servers.len() >= MAX_SERVERS {
+        if self.by_key.len() >= MAX_SERVERS {
             self.refused += 1;
             return Seen::Refused;
         }
@@ -209,10 +206,18 @@ impl World {
 
     /// The directed link `from -> to`, made if it is new.
     pub(super) fn ensure_link(&mut self, from: ClusterIx, to: ClusterIx, now: Now) -> &mut ClusterLink {
-        self.clusters[from]
-            .links
-            .entry(to)
-            .or_insert_with(|| ClusterLink { held: Held::new(LinkState::Unknown, now), remembered: false })
+        let known = self.clusters[from].links.contains_key(&to);
+        let wanted = if known { Wanted::AsConfigured } else { self.intent.wanted(&self.link_name(from, to)) };
+        self.clusters[from].links.entry(to).or_insert_with(|| ClusterLink {
+            held: Held::new(LinkState::Unknown, now),
+            remembered: false,
+            wanted,
+        })
+    }
+
+    /// What the configuration of gatewatch says of `from -> to`.
+    pub(super) fn wanted(&self, from: ClusterIx, to: ClusterIx) -> Wanted {
+        self.clusters[from].links.get(&to).map_or(Wanted::AsConfigured, |link| link.wanted)
     }
 
     /// The outbound link of a server to a remote cluster, made if it is new, along with the link it is part of.
@@ -221,9 +226,14 @@ impl World {
         self.servers[server].links.entry(to).or_insert_with(|| Outbound::new(now))
     }
 
-    /// Whether `from -> to` ought to exist: some present server is configured for it or has had it up, or it was there
-    /// before and not every present server has yet told a configuration without it.
+    /// Whether `from -> to` ought to exist, by what we were told; else whether some present server is configured for it or has
+    /// had it up, or it was there before and not every present server has yet told a configuration without it.
     pub(super) fn expected(&self, from: ClusterIx, to: ClusterIx) -> bool {
+        match self.wanted(from, to) {
+            Wanted::Required => return true,
+            Wanted::Forbidden => return false,
+            Wanted::AsConfigured => {}
+        }
         let mut undecided = false;
         for &ix in &self.clusters[from].servers {
             let server = &self.servers[ix];

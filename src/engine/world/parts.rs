@@ -3,6 +3,7 @@
 use super::{ClusterIx, ServerIx};
 use crate::engine::checks::Told;
 use crate::engine::flaps::Watch;
+use crate::engine::intent::Wanted;
 use crate::engine::latency::Latency;
 use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
@@ -72,12 +73,32 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) probes: Probes,
 }
 
+impl Cluster {
+    /// A cluster of which only the name is known.
+    pub(in crate::engine) fn new(name: ClusterName, now: Now) -> Self {
+        Self {
+            name,
+            held: Held::new(ClusterState::Unknown, now),
+            vantage: None,
+            rounds: Rounds::default(),
+            servers: Vec::new(),
+            plan: None,
+            links: BTreeMap::new(),
+            refused: None,
+            weighed: None,
+            looked: None,
+            probes: Probes::default(),
+        }
+    }
+}
+
 /// A directed link between clusters.
 #[derive(Debug, Clone)]
 pub(in crate::engine) struct ClusterLink {
     pub(in crate::engine) held: Held<LinkState>,
     /// It was expected in a former life of this process or of the servers.
     pub(in crate::engine) remembered: bool,
+    pub(in crate::engine) wanted: Wanted,
 }
 
 /// One server across its lives.

@@ -1,6 +1,7 @@
 //! Names of servers and links.
 
 use crate::model::ids::{ClusterName, Link, ServerKey, ServerLink};
+use crate::model::intent::Forget;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -80,4 +81,20 @@ pub(super) fn clusters(texts: &[String]) -> Vec<ClusterName> {
 /// Every value of a list in its other form.
 pub(super) fn each<'a, A, B: From<&'a A>>(list: &'a [A]) -> Vec<B> {
     list.iter().map(B::from).collect()
+}
+
+/// What is to be forgotten, as the name of a cluster and, when it is a server, the server's own.
+pub(in crate::wire) fn forget_names(what: &Forget) -> (String, Option<String>) {
+    match what {
+        Forget::Cluster(cluster) => (cluster.to_string(), None),
+        Forget::Server(key) => (key.cluster.to_string(), Some(key.name.to_string())),
+    }
+}
+
+/// What is to be forgotten, from its names.
+pub(in crate::wire) fn forget(cluster: &str, server: Option<&str>) -> Forget {
+    match server {
+        None => Forget::Cluster(cluster.into()),
+        Some(name) => Forget::Server(ServerKey { cluster: cluster.into(), name: name.into() }),
+    }
 }

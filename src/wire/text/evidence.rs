@@ -90,6 +90,7 @@ pub fn evidence(says: &Says) -> String {
         Says::RouteMissing { server, peer } => format!("{server} has no route to {peer}"),
         Says::Required { link } => format!("gatewatch was told that the link {link} must exist"),
         Says::Forbidden { link } => format!("gatewatch was told that the link {link} must not exist"),
+        Says::Forgotten { what } => format!("gatewatch was told that {what} is gone for good"),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::title::{about, cut_servers, one_way};
 use super::{counted, list, moment, span, standing};
 use crate::model::cause::{Cause, CauseKind, Confidence};
+use crate::model::evidence::{Evidence, Says};
 use crate::model::incident::{Direction, Incident, IncidentKind, ServerView, Subject};
 use crate::model::states::Departure;
 
@@ -31,6 +32,13 @@ pub fn summary(incident: &Incident) -> String {
 fn over(incident: &Incident, resolved: &str) -> String {
     let lasted = span(incident.lasted(incident.updated));
     let began = moment(incident.began);
+    let gone = |one: &Evidence| matches!(one.says, Says::Forgotten { .. });
+    if incident.healed.is_none() && incident.evidence.iter().any(gone) {
+        return format!(
+            "It began at {began} and was closed at {resolved}: gatewatch was told that what it is about is gone for good, and no \
+             longer watches it."
+        );
+    }
     let healed = match incident.kind {
         IncidentKind::VantageLost => {
             "gatewatch sees the cluster again; what happened there meanwhile it cannot know."

@@ -3,7 +3,7 @@
 use super::mail::Question;
 use super::{Event, Sim, Told};
 use chrono::{DateTime, Utc};
-use gatewatch::engine::{Engine, Input, Output, Policy};
+use gatewatch::engine::{Engine, Input, Output};
 use gatewatch::model::ask::{BeatPlan, Survey, Through};
 use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::incident::Memory;
@@ -70,7 +70,7 @@ impl Sim {
 
     pub(super) fn start_gatewatch(&mut self, memory: Option<Memory>) {
         self.driver = Driver {
-            engine: Some(Engine::new(Policy::default())),
+            engine: Some(Engine::new(self.policy.clone())),
             life: self.driver.life + 1,
             began: self.now,
             ..Driver::default()
@@ -119,7 +119,12 @@ impl Sim {
                 Input::Observed(seen) => seen.at = to,
                 Input::Vantage(change) => change.at = to,
                 Input::Probed(report) => report.at = to,
-                Input::Asked(_) | Input::Stalled(_) | Input::Restored(_) | Input::Tick => {}
+                Input::Asked(_)
+                | Input::Stalled(_)
+                | Input::Restored(_)
+                | Input::Silences(_)
+                | Input::Forget(_)
+                | Input::Tick => {}
             }
             self.feed(input);
         }
@@ -149,6 +154,7 @@ impl Sim {
             Output::Transition(transition) => self.tell(Told::Transition(Box::new(transition))),
             Output::Incident(event) => self.tell(Told::Incident(event)),
             Output::Beat(plan) => self.plan(&plan),
+            Output::Forgotten(what, outcome) => self.tell(Told::Step(format!("{what}: {outcome}"))),
             Output::Probe(request) => self.probe(request),
             Output::Ask(request) => {
                 // A name that some configuration has wrong stands for nobody.

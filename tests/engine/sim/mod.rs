@@ -20,6 +20,7 @@ use crate::story::{Between, Cut, Moment, Sel, Step, Story};
 use chrono::{DateTime, TimeDelta, Utc};
 use driver::Driver;
 use ears::Ears;
+use gatewatch::engine::{Input, Policy};
 use gatewatch::model::ask::Survey;
 use gatewatch::model::ids::{ClusterName, ServerId};
 use gatewatch::model::incident::IncidentEvent;
@@ -45,6 +46,9 @@ pub(crate) struct Sim {
     /// When the story begins.
     start: u64,
     story: Story,
+    policy: Policy,
+    /// What people want of the engine, each at its time.
+    wishes: Vec<Input>,
     rng: Rng,
     queue: BinaryHeap<Reverse<Due>>,
     sequence: u64,
@@ -97,6 +101,7 @@ struct Cluster {
 #[derive(Debug)]
 enum Event {
     Step(usize),
+    Wish(usize),
     Beat { life: u32 },
     Sweep { life: u32, what: Survey },
     Ask { cluster: usize, servers: Vec<ServerId>, what: Survey, everywhere: bool },
@@ -151,11 +156,18 @@ impl Ord for Due {
 impl Sim {
     /// A healthy supercluster with gatewatch about to start.
     pub(crate) fn new(story: &Story) -> Self {
+        Self::with_policy(story, Policy::default())
+    }
+
+    /// As [`Sim::new`], judged by other numbers and expectations.
+    pub(crate) fn with_policy(story: &Story, policy: Policy) -> Self {
         let mut sim = Self {
             now: 0,
             wall: DateTime::from_timestamp(1_767_225_600, 0).unwrap(),
             start: if story.cold { 0 } else { SETTLED },
             story: story.clone(),
+            policy,
+            wishes: Vec::new(),
             rng: Rng::new(story.seed),
             queue: BinaryHeap::new(),
             sequence: 0,
@@ -207,6 +219,17 @@ impl Sim {
     /// When the story ends, as far as known: what takes long moves it.
     fn end(&self) -> u64 {
         self.start + self.story.end + self.operator.moves_end_by(self.now)
+    }
+
+    /// Has the engine told something at this time of the story.
+    pub(crate) fn wish(&mut self, at: u64, wish: Input) {
+        self.wishes.push(wish);
+        self.at(self.start + at, Event::Wish(self.wishes.len() - 1));
+    }
+
+    /// The time on the clocks of people at this time of the story.
+    pub(crate) fn wall_at(&self, at: u64) -> DateTime<Utc> {
+        self.wall + TimeDelta::milliseconds(i64::try_from(self.start + at - self.now).unwrap())
     }
 
     /// What the engine holds for true now; `None` while gatewatch does not run.
@@ -281,6 +304,7 @@ impl Sim {
     fn happen(&mut self, event: Event) {
         match event {
             Event::Step(at) => self.step(at),
+            Event::Wish(at) => self.feed(self.wishes[at].clone()),
             Event::Beat { life } => self.beat(life),
             Event::Sweep { life, what } => self.sweep(life, what),
             Event::Ask { cluster, servers, what, everywhere } => {

@@ -149,7 +149,9 @@ fn liveness(
         return wrong;
     }
     for expected in &fault.expected {
-        let mut told = during().filter(|(at, event)| *at >= fault.from.max(expected.since.saturating_sub(EARLY)) && fits(expected, &event.incident));
+        let mut told = during().filter(|(at, event)| {
+            *at >= fault.from.max(expected.since.saturating_sub(EARLY)) && fits(expected, &event.incident)
+        });
         match told.next() {
             Some((at, _)) if *at <= expected.since + expected.within + plan.slack => {
                 let confirmed = confirmed(fault, sim);
@@ -228,7 +230,9 @@ fn leave_out(snapshot: &mut Snapshot, (cluster, server): &Gone) {
     let is = |name: &ClusterName| name.as_str() == cluster;
     match server {
         None => {
-            snapshot.incidents.retain(|incident| !matches!(&incident.subject, Subject::Cluster(name) if is(name)));
+            snapshot
+                .incidents
+                .retain(|incident| !matches!(&incident.subject, Subject::Cluster(name) if is(name)));
             snapshot.vantages.retain(|vantage| !is(&vantage.cluster));
             snapshot.clusters.retain(|one| !is(&one.name));
             snapshot.links.retain(|status| !is(&status.link.from) && !is(&status.link.to));

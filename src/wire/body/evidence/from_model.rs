@@ -1,6 +1,6 @@
 //! Evidence of the model in its public form.
 
-use super::super::names::texts;
+use super::super::names::{forget_names, texts};
 use super::SaysBody;
 use crate::model::evidence::Says;
 use std::time::Duration;
@@ -99,6 +99,10 @@ impl From<&Says> for SaysBody {
             }
             Says::Required { link } => Self::Required { link: link.into() },
             Says::Forbidden { link } => Self::Forbidden { link: link.into() },
+            Says::Forgotten { what } => {
+                let (cluster, server) = forget_names(what);
+                Self::Forgotten { cluster, server }
+            }
         }
     }
 }

@@ -268,6 +268,14 @@ pub enum SaysBody {
         /// The link.
         link: LinkBody,
     },
+    /// Somebody told gatewatch that this cluster, or this server of it, is gone for good.
+    Forgotten {
+        /// The cluster.
+        cluster: String,
+        /// The server's name; absent when the whole cluster is meant.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server: Option<String>,
+    },
     /// Something that a newer version knows; its `text` tells.
     #[serde(other)]
     #[schemars(skip)]

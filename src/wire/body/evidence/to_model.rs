@@ -1,6 +1,6 @@
 //! Evidence read back as values of the model.
 
-use super::super::names::clusters;
+use super::super::names::{clusters, forget};
 use super::SaysBody;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
@@ -109,6 +109,9 @@ impl SaysBody {
             }
             Self::Required { link } => Says::Required { link: link.into() },
             Self::Forbidden { link } => Says::Forbidden { link: link.into() },
+            Self::Forgotten { cluster, server } => {
+                Says::Forgotten { what: forget(cluster, server.as_deref()) }
+            }
             Self::Newer => return None,
         })
     }

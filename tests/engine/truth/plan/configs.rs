@@ -30,7 +30,8 @@ pub(super) fn bad_certificate(maker: &mut Maker, scene: &mut Scene) -> Option<Fa
     let (of, to) = maker.configured(scene)?;
     let others = maker.others(&of.name);
     maker.story.tls = true;
-    let bad = *maker.rng.pick(&[BadCertificate::Expired, BadCertificate::Untrusted, BadCertificate::WrongName]);
+    let bad =
+        *maker.rng.pick(&[BadCertificate::Expired, BadCertificate::Untrusted, BadCertificate::WrongName]);
     maker.changes(scene, &of, vec![Change::Tls(bad)]);
     let mut fault = scene.fault("bad certificate", &[&of.name]);
     for other in &others {

@@ -420,4 +420,3 @@ fn cluster_subject(cluster: &str) -> Subject {
 fn clusters(a: &str, b: &str, both: bool) -> Between {
     Between { from: Sel::Cluster(a.to_owned()), to: Sel::Cluster(b.to_owned()), both }
 }
-

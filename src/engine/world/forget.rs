@@ -1,0 +1,54 @@
+//! Taking things out of the world.
+//!
+//! Places in the tables are never used anew: what is taken out leaves an empty place behind, without a name, links or servers, which
+//! no loop finds anything in. So no place that is held anywhere can come to mean something else. Only people take things out, so
+//! empty places stay few.
+
+use super::{Cluster, ClusterIx, Path, ServerIx, World};
+use crate::engine::intent::Intent;
+use crate::engine::policy::Policy;
+use crate::model::time::Now;
+
+impl World {
+    /// A world of which nothing is known but what is wanted of it.
+    pub(in crate::engine) fn new(policy: &Policy) -> Self {
+        Self { intent: Intent::new(policy), ..Self::default() }
+    }
+
+    /// Every known link from or to a cluster.
+    pub(in crate::engine) fn links_touching(&self, ix: ClusterIx) -> Vec<(ClusterIx, ClusterIx)> {
+        let from = self.clusters[ix].links.keys().map(|&to| (ix, to));
+        let to = self.clusters_by_name().filter(|&other| self.clusters[other].links.contains_key(&ix));
+        from.chain(to.map(|other| (other, ix))).collect()
+    }
+
+    /// Takes a cluster out, with its servers and every link from and to it. It is taken in again once it is heard.
+    pub(in crate::engine) fn remove_cluster(&mut self, ix: ClusterIx, now: Now) {
+        for server in self.clusters[ix].servers.clone() {
+            self.remove_server(server);
+        }
+        for cluster in &mut self.clusters {
+            cluster.links.remove(&ix);
+        }
+        for server in &mut self.servers {
+            server.links.remove(&ix);
+            server.paths[ix] = Path::default();
+        }
+        let name = self.clusters[ix].name.clone();
+        self.clusters[ix] = Cluster::new(name.clone(), now);
+        self.by_name.remove(&name);
+        self.intent.forget(name);
+    }
+
+    /// Takes a server out, with its links.
+    pub(in crate::engine) fn remove_server(&mut self, ix: ServerIx) {
+        let server = &mut self.servers[ix];
+        server.links.clear();
+        self.by_key.remove(&server.key);
+        self.by_id.remove(&server.id);
+        for id in server.former.drain(..) {
+            self.by_id.remove(&id);
+        }
+        self.clusters[server.cluster].servers.retain(|&other| other != ix);
+    }
+}
