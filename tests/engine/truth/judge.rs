@@ -1,6 +1,6 @@
 //! Compares what was told with the truth.
 
-use super::plan::{Expected, Fault, LASTING, Plan};
+use super::plan::{Expected, Fault, LASTING, Plan, Way};
 use crate::invariants::Invariants;
 use crate::sim::{Sim, Told};
 use crate::story::Moment;
@@ -45,7 +45,9 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
     let gone = plan.faults.iter().find_map(|fault| fault.gone.as_ref());
     let mut last = sim.snapshot();
     if let Some(snapshot) = &mut last {
-        snapshot.incidents.retain(|incident| !weighs_on(plan, incident));
+        snapshot
+            .incidents
+            .retain(|incident| !weighs_on(plan, incident) && !plan.standing.contains(&incident.kind));
     }
     wrong.extend(closure(last, gone));
     wrong
@@ -106,6 +108,9 @@ fn weighs_on(plan: &Plan, incident: &Incident) -> bool {
 fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
     let incident = &event.incident;
     let mut begun = plan.faults.iter().filter(|fault| fault.from <= at);
+    if plan.standing.contains(&incident.kind) {
+        return None;
+    }
     let explained = if plan.entangled || plan.blind {
         begun.any(|fault| entangled(fault, &incident.subject))
     } else {
@@ -139,7 +144,9 @@ fn liveness(
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
     let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + plan.pause);
-    let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
+    let counts =
+        |event: &IncidentEvent| event.stage == Stage::Opened && !plan.standing.contains(&event.incident.kind);
+    let opened = during().filter(|(_, event)| counts(event)).count();
     let mut wrong = Vec::new();
     let allowed = fault.incidents.unwrap_or(fault.expected.len());
     if opened > allowed + fault.extra {
@@ -179,8 +186,10 @@ fn patience(expected: &Expected, events: &[(u64, &IncidentEvent)]) -> u64 {
 
 fn fits(expected: &Expected, incident: &Incident) -> bool {
     let direction = match (incident.direction(), incident.kind) {
-        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => expected.only.as_ref() == Some(&link),
-        (Some(Direction::Both), IncidentKind::GatewayDown) => expected.only.is_none(),
+        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => {
+            expected.way == Way::Only(link) || expected.way == Way::Any
+        }
+        (Some(Direction::Both), IncidentKind::GatewayDown) => !matches!(expected.way, Way::Only(_)),
         (Some(_) | None, _) => true,
     };
     direction && incident.kind == expected.kind && incident.subject == expected.subject

@@ -55,7 +55,8 @@ pub(super) fn rejected(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let (of, to) = maker.configured(scene)?;
     maker.changes(scene, &of, vec![Change::Remove(to.clone()), Change::RejectUnknown]);
     let fault = scene.fault("rejected", &[&of.name, &to]);
-    Some(fault.expect_one_way(&to, &of.name).from_then_on(scene.at + 2, 20_000).unsettles(&of.name, &to))
+    let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&of.name, &to)).whichever_way();
+    Some(fault.from_then_on(scene.at + 2, 20_000).unsettles(&of.name, &to))
 }
 
 impl Maker {

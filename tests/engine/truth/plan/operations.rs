@@ -54,7 +54,7 @@ pub(super) fn joins(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
 pub(super) fn retired(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let of = maker.cluster();
     let small = maker.story.clusters.iter().any(|cluster| cluster.servers < 2);
-    if small || !maker.many() || !scene.alone || !scene.last {
+    if small || maker.is_blind() || !maker.many() || !scene.alone || !scene.last {
         return None;
     }
     scene.lasts = 1;
