@@ -2,7 +2,7 @@
 
 use crate::engine::correlate::Finding;
 use crate::engine::policy::Policy;
-use crate::engine::world::{Listed, Vantage, World};
+use crate::engine::world::{Outbound, Vantage, World};
 use crate::model::ids::ServerLink;
 use crate::model::incident::IncidentKind;
 
@@ -29,14 +29,14 @@ pub(super) fn in_sight(world: &World, policy: &Policy, finding: &Finding) -> boo
     }
 }
 
-/// Its far end is listened at by somebody who misses nothing while its server is heard elsewhere, or that server says that it is gone.
+/// Its far end is listened at by somebody who misses nothing while its server is heard elsewhere, or that server says
+/// that it is gone, or its far end that nothing arrives.
 fn is_seen(world: &World, policy: &Policy, link: &ServerLink) -> bool {
     let Some((server, to)) = world.server(&link.server).zip(world.cluster(&link.to)) else { return false };
     let ears = world.clusters[to].vantage.as_ref().filter(|_| world.sound(to));
     let speaks =
         world.servers[server].heard_at.map(|at| at + policy.beat_period * (policy.confirm_beats + 1));
     let hears = |ears: &Vantage| ears.alive_through > Some(ears.void_before) && speaks >= ears.alive_through;
-    let says_gone = |listed: Listed| !listed.up;
-    ears.is_some_and(hears)
-        || world.servers[server].links.get(&to).and_then(|link| link.listed).is_some_and(says_gone)
+    let says = |link: &Outbound| link.half_open.is_some() || link.listed.is_some_and(|listed| !listed.up);
+    ears.is_some_and(hears) || world.servers[server].links.get(&to).is_some_and(says)
 }
