@@ -55,6 +55,7 @@
 //!
 //! - A new verdict rule: `engine`, the file of the thing that is judged (`servers`, `links`, `clusters`, `vantages`).
 //! - A new kind of incident: [`model::incident`], then `engine/correlate` (what explains what), then its texts in `wire/text`.
+//! - What a loss costs (accounts, copies that fall behind, time to resync): `engine/impact`; rates: `engine/traffic`.
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.

@@ -7,7 +7,6 @@ use gatewatch::config::error::ConfigErrors;
 use gatewatch::config::secret::{Secret, SecretSource};
 use gatewatch::config::settings::{Replicas, Settings};
 use gatewatch::config::{Override, keys};
-use gatewatch::model::ids::Link;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -190,6 +189,18 @@ fn everything_wrong_is_said_at_once_with_key_and_place() {
         "gatewatch.toml:7: logs: unknown key; did you mean `log`?",
     ];
     assert_eq!(given.errors(), expected);
+}
+
+#[test]
+fn questions_with_large_answers_are_asked_seldom_or_never() {
+    let settings = file("[survey]\njetstream_every = '0s'\ninterest_every = '10s'").settings();
+    assert_eq!(settings.survey.jetstream_every, None);
+    assert_eq!(settings.survey.interest_every, Some(Duration::from_secs(10)));
+    let expected = [
+        "gatewatch.toml:2: survey.jetstream_every: 9s is below 10s; \"0s\" turns it off",
+        "gatewatch.toml:3: survey.interest_every: \"2h\" is above the maximum of 1h",
+    ];
+    assert_eq!(file("[survey]\njetstream_every = '9s'\ninterest_every = '2h'").errors(), expected);
 }
 
 #[test]
@@ -426,41 +437,21 @@ fn keys_of_the_wrong_kind_are_reported_not_ignored() {
     assert!(errors.iter().any(|line| line.starts_with("GATEWATCH_SYSTEM__SERVERS__0: ")), "{errors:?}");
 }
 
-fn link(from: &str, to: &str) -> Link {
-    Link { from: from.into(), to: to.into() }
-}
-
 #[test]
-fn links_that_must_or_must_not_exist_are_written_as_arrows_or_tables() {
-    let settings = file(
-        "[expect]\nlinks = [\"east -> west\", \"east <-> north\", { from = \"a->b\", to = \"c,d\" }]\n\
-         forbidden = [\"west -> north\"]\n",
-    )
-    .settings();
-    let expected = [link("a->b", "c,d"), link("east", "north"), link("east", "west"), link("north", "east")];
-    assert_eq!(settings.expect.required, expected);
-    assert_eq!(settings.expect.forbidden, [link("west", "north")]);
-    let settings = file("").env("GATEWATCH_EXPECT__LINKS", "east -> west, west <-> north").settings();
-    assert_eq!(
-        settings.expect.required,
-        [link("east", "west"), link("north", "west"), link("west", "north")]
-    );
-}
-
-#[test]
-fn links_that_make_no_sense_are_named() {
-    for (text, said) in [
-        ("links = [\"east->west\"]", "spaces around the arrow"),
-        ("links = [\"east -> east\"]", "to itself"),
-        ("links = [\"east - west\"]", "east -> west"),
-        ("links = [7]", "got a number"),
-        ("links = \"east -> west\"", "expected a list of links"),
-        ("links = [{ from = \"east\" }]", "without to"),
-        ("links = [{ from = \"east\", to = \"west\", two = \"x\" }]", "\"two\""),
-        ("links = [{ from = \"east\", to = \"we st\" }]", "to of a link"),
-        ("links = [\"a -> b\"]\nforbidden = [\"b <-> a\"]", "both wanted and forbidden"),
-    ] {
-        let errors = file(&format!("[expect]\n{text}\n")).load().unwrap_err().to_string();
-        assert!(errors.contains("expect.") && errors.contains(said), "{text}: {errors}");
-    }
+fn checks_are_switched_off_by_name_and_their_numbers_must_fit_together() {
+    let given = file("[checks]\ndisabled = ['single_url', 'clock_skew']\ncertificate_warn = '3d'");
+    let checks = given.settings().checks;
+    let off: Vec<&str> = checks.off.iter().map(|kind| kind.token()).collect();
+    assert_eq!(off, ["single_url", "clock_skew"]);
+    assert_eq!(checks.certificate_warn, Duration::from_secs(3 * 24 * 60 * 60));
+    let given = file("").env("GATEWATCH_CHECKS__DISABLED", "mixed_versions, routes_incomplete");
+    assert_eq!(given.settings().checks.off.len(), 2);
+    let given = file("[checks]\ndisabled = ['gateway_down']\ncertificate_warn = '40d'\nclock_skew = '1ms'");
+    let expected = [
+        "gatewatch.toml:2: checks.disabled: \"gateway_down\" is not the name of a check; there are gateway_flapping, \
+         gateway_removed, config_drift, certificate_expiring, single_url, clock_skew, mixed_versions, routes_incomplete",
+        "gatewatch.toml:4: checks.clock_skew: \"1ms\" is below the minimum of 500ms",
+        "gatewatch.toml:3: checks.certificate_warn: 40d is above certificate_notice (30d)",
+    ];
+    assert_eq!(given.errors(), expected);
 }

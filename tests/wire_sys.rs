@@ -193,7 +193,7 @@ fn connection_advisories_are_added_up_at_the_home_vantage_only() {
 
 #[test]
 fn an_empty_answer_means_that_nobody_listens_and_is_no_error() {
-    for subject in ["i.BEAT.1", "i.STATSZ.1", "i.GATEWAYZ.1", "i.VARZ.1"] {
+    for subject in ["i.BEAT.1", "i.STATSZ.1", "i.GATEWAYZ.1", "i.VARZ.1", "i.JSZ.1"] {
         assert_eq!(decode_one(subject, b"").unwrap(), None, "{subject}");
     }
     assert_eq!(decode_one("$SYS.SERVER.N.SHUTDOWN", b"").unwrap_err().kind(), "malformed");
@@ -314,6 +314,7 @@ fn subjects() -> impl Strategy<Value = String> {
         Just("i.STATSZ.1"),
         Just("i.GATEWAYZ.1"),
         Just("i.VARZ.1"),
+        Just("i.JSZ.1"),
         Just("$SYS.SERVER.N.STATSZ"),
         Just("$SYS.SERVER.N.SHUTDOWN"),
         Just("$SYS.SERVER.N.LAMEDUCK"),

@@ -196,7 +196,9 @@ fn labelled(look: Look, word: &str, text: &str, style: Style) -> String {
 const fn change_look(change: &Change) -> Look {
     match change {
         Change::ServerLink { .. } | Change::Vantage { .. } => Look::Dim,
-        Change::Link { .. } | Change::Server { .. } | Change::Cluster { .. } => Look::Plain,
+        Change::Link { .. } | Change::Resynced { .. } | Change::Server { .. } | Change::Cluster { .. } => {
+            Look::Plain
+        }
     }
 }
 

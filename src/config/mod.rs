@@ -11,6 +11,7 @@ pub mod error;
 pub mod secret;
 pub mod settings;
 
+mod checks;
 mod context;
 mod expect;
 mod load;

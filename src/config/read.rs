@@ -1,8 +1,6 @@
 //! The table of settings: every key with its default and bounds, and the rules between keys.
 
 use super::connection::ConnectionSettings;
-use super::expect;
-use super::login;
 use super::node::{Node, Value};
 use super::parse::{self, duration, integer, render, token};
 use super::places::Places;
@@ -11,6 +9,7 @@ use super::settings::{
     AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
     ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
+use super::{checks, expect, login};
 use crate::model::ids::ClusterName;
 use std::collections::BTreeSet;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
@@ -44,6 +43,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         expect: expect::read(root.section("expect")),
         survey: survey(root.section("survey")),
         probe: probe(root.section("probe"), places),
+        checks: checks::read(root.section("checks")),
         instance: instance(root.section("instance")),
         log: log(root.section("log")),
         system,
@@ -179,9 +179,21 @@ fn survey(section: Section<'_>) -> SurveySettings {
     let survey = SurveySettings {
         gatewayz_every: section.or("gatewayz_every", secs(30), every()),
         varz_every: section.or("varz_every", secs(60), every()),
+        jetstream_every: section.or("jetstream_every", Some(secs(300)), seldom),
+        interest_every: section.or("interest_every", Some(secs(300)), seldom),
     };
     section.finish();
     survey
+}
+
+/// A span for questions with large answers; zero turns them off.
+fn seldom(node: &Node) -> Result<Option<Duration>, String> {
+    let span = duration(Duration::ZERO..=HOUR)(node)?;
+    match span {
+        Duration::ZERO => Ok(None),
+        span if span < secs(10) => Err(format!("{} is below 10s; \"0s\" turns it off", render(span))),
+        span => Ok(Some(span)),
+    }
 }
 
 fn probe(section: Section<'_>, places: &Places) -> ProbeSettings {

@@ -1,6 +1,7 @@
 //! The validated settings: what every other part of the program is handed. Nothing here can be out of range.
 
 use super::connection::ConnectionSettings;
+use crate::engine::Checks;
 use crate::model::ids::ClusterName;
 use crate::model::intent::Expectations;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
@@ -29,6 +30,9 @@ pub struct Settings {
     pub survey: SurveySettings,
     /// `[probe]`: looking at gateway addresses from this host.
     pub probe: ProbeSettings,
+    /// `[checks]`: what is looked for though nothing broke. `checks.disabled` names the kinds that are not looked for; the other
+    /// keys are those of [`Checks`] with the same names and defaults, from 1 s to 7 days, 10 years for certificates.
+    pub checks: Checks,
     /// `[instance]`: how this process is called.
     pub instance: InstanceSettings,
     /// `[log]`: what is logged and how.
@@ -116,6 +120,11 @@ pub struct SurveySettings {
     pub gatewayz_every: Duration,
     /// `survey.varz_every`: time between two questions for the configured gateways. 1 s to 1 hour, default 60 s.
     pub varz_every: Duration,
+    /// `survey.jetstream_every`: time between two questions for streams, mirrors and sources, beside those that an incident asks. 10 s to
+    /// 1 hour; `0s` never asks, also not on an incident: `None`. Default 5 minutes.
+    pub jetstream_every: Option<Duration>,
+    /// `survey.interest_every`: the same for the accounts with interest across each gateway connection. Default 5 minutes.
+    pub interest_every: Option<Duration>,
 }
 
 /// `[probe]`: looking at gateway addresses from this host: name, connect, greeting, certificate.

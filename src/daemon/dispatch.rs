@@ -108,8 +108,10 @@ fn is_doubt(change: &Change) -> bool {
         Change::ServerLink { from, to, .. } => {
             [*from, *to].contains(&ServerLinkState::Suspect) && *to != ServerLinkState::Down
         }
-        Change::Link { .. } | Change::Server { .. } | Change::Cluster { .. } | Change::Vantage { .. } => {
-            false
-        }
+        Change::Link { .. }
+        | Change::Resynced { .. }
+        | Change::Server { .. }
+        | Change::Cluster { .. }
+        | Change::Vantage { .. } => false,
     }
 }

@@ -231,8 +231,11 @@ pub fn policy(settings: &Settings) -> Policy {
         clear_after: detect.clear_after,
         join_grace: detect.join_grace,
         expect: settings.expect.clone(),
+        checks: settings.checks.clone(),
         probe: settings.probe.enabled,
         probe_every: settings.probe.every,
+        ask_jetstream: settings.survey.jetstream_every.is_some(),
+        ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
     }
 }

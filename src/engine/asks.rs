@@ -78,7 +78,7 @@ impl Turn<'_> {
         }
     }
 
-    fn through(&self, cluster: ClusterIx) -> Through {
+    pub(super) fn through(&self, cluster: ClusterIx) -> Through {
         let vantage = self.world.clusters[cluster].vantage.as_ref();
         match vantage.map(|vantage| vantage.held.state) {
             Some(VantageState::Sound) => Through::Home,

@@ -8,21 +8,28 @@
 //! vantages   are our own connections sound?        (their silence is never evidence about servers)
 //! servers    who is live, leaving, stopped, lost?
 //! links      who cannot send where?                (server links, then the links made of them)
+//! flaps      links that break and come back again and again
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! intent     what people want: links that must or must not exist, silences, things to forget
 //! probes     what our own host finds at gateway addresses
+//! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
+//! checks     what is not as it should be, though nothing broke just now?   -> findings
 //! book       findings -> incidents opened, updated, resolved
 //! ```
 //!
-//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`.
+//! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`, a new
+//! standing condition into `checks`.
 
 mod asks;
 mod book;
 mod cause;
+mod checks;
 mod clusters;
 mod correlate;
+mod flaps;
+mod impact;
 mod intent;
 mod latency;
 mod links;
@@ -32,11 +39,12 @@ mod probes;
 mod rounds;
 mod servers;
 mod snapshot;
+mod traffic;
 mod turn;
 mod vantages;
 mod world;
 
-pub use policy::Policy;
+pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::incident::{IncidentEvent, Memory};
@@ -112,6 +120,10 @@ pub enum Why {
     LookAgain,
     /// A bad state has lasted long enough for an incident.
     Alert,
+    /// It is to be asked anew what a loss costs.
+    Weigh,
+    /// It has been watched long enough how things settle after a heal.
+    Settle,
     /// A good state has lasted long enough to resolve one.
     Clear,
     /// A silence may begin or end, or the list of them may be late.
@@ -165,6 +177,7 @@ impl Engine {
             Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
+                self.book.stalled(&stall);
                 true
             }
             Input::Restored(memory) => {
@@ -249,6 +262,9 @@ impl Turn<'_> {
     }
 
     fn restored(&mut self, memory: &Memory) {
+        for incident in &memory.incidents {
+            self.flaps_restored(incident);
+        }
         for link in &memory.links {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),

@@ -1,14 +1,16 @@
 //! Facts in: each observation moves what it proves at once and leaves the rest to the next judgement.
 
 use super::Why;
+use super::traffic;
 use super::turn::Turn;
 use super::world::{ClusterIx, Gateways, Listed, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
+use crate::model::jetstream::JetStreamReport;
 use crate::model::observation::{
-    AuthError, ClientChurn, ConfigReport, Fact, GatewaysReport, Observation, OutboundStats, Round,
-    ServerIdentity, StatsReport,
+    AuthError, ClientChurn, ConfigReport, Fact, GatewaysReport, Observation, Round, ServerIdentity,
+    StatsReport,
 };
 use crate::model::states::{Basis, ServerLinkState, ServerState};
 use crate::model::time::Mono;
@@ -35,13 +37,18 @@ impl Turn<'_> {
             Fact::Beat { server, number } => return self.beat(vantage, seen.at, server, *number),
             Fact::Stats(report) => self.stats(vantage, seen.at, report),
             Fact::Gateways(report) => self.gateways(vantage, seen.at, report),
-            Fact::Config(report) => self.config(vantage, report),
+            Fact::Config(report) => self.config(vantage, seen.at, report),
             Fact::Leaving(who) => self.leaving(who),
             Fact::Stopped(who) => self.stopped(who),
             Fact::AuthError(error) => self.auth_error(error),
             Fact::Clients(churn) => self.clients(seen.at, churn),
-            Fact::JetStream(_) => return false,
+            // No state rests on streams: what waits for them looks again by the clock.
+            Fact::JetStream(report) => {
+                self.streams(vantage, seen.at, report);
+                return false;
+            }
         }
+        self.answered(vantage, &seen.fact);
         true
     }
 
@@ -53,7 +60,9 @@ impl Turn<'_> {
         let Some(round) = self.world.clusters[home].rounds.get(number).copied() else { return false };
         let latency = at.since(round.at);
         let server = &mut self.world.servers[ix];
+        let bytes = traffic::beat_bytes(server);
         let path = &mut server.paths[vantage];
+        path.ours.beat(bytes);
         let allowed = path.latency.allowed(self.policy.latency_slack, self.policy.latency_ceiling);
         path.last = path.last.max(Some(number));
         if !path.measure(at, latency, allowed, self.policy.beat_period / 2) {
@@ -153,6 +162,10 @@ impl Turn<'_> {
     fn stats(&mut self, vantage: ClusterIx, at: Mono, report: &StatsReport) {
         let Some(ix) = self.reporter(vantage, at, &report.server, report.made) else { return };
         self.world.servers[ix].clients.held = Some(report.connections);
+        self.world.servers[ix].told.routes(report.routes.as_deref(), at);
+        if report.asked {
+            self.told_time(ix, vantage, at, report.made);
+        }
         let mut listed = BTreeSet::new();
         for entry in &report.gateways {
             let Some(remote) = self.world.ensure_cluster(&entry.to, self.now) else { continue };
@@ -161,7 +174,11 @@ impl Turn<'_> {
             }
             listed.insert(remote);
             self.listed(ix, remote, at, Some(entry.connection));
-            self.traffic(ix, remote, at, entry);
+            let server = &mut self.world.servers[ix];
+            let ours = server.paths[remote].ours;
+            if let Some(link) = server.links.get_mut(&remote) {
+                link.traffic.report(at, entry, ours, link.held.state == ServerLinkState::Up);
+            }
         }
         // A server that dials a gateway says so before it lists the link: only an asked answer proves absence on its own.
         if report.asked || !self.by_beats(ix) {
@@ -182,14 +199,22 @@ impl Turn<'_> {
             if let Some(link) = self.world.servers[ix].links.get_mut(&remote) {
                 link.peer = Some(row.peer.clone());
                 link.configured |= row.configured;
+                if let Some(accounts) = &row.accounts {
+                    link.interest = Some((at, accounts.clone()));
+                }
             }
         }
         self.unlisted(ix, &listed, at);
+        self.told_time(ix, vantage, at, report.made);
         let (outbound, inbound) = (report.outbound.clone(), report.inbound.clone());
         self.world.servers[ix].gateways = Some(Gateways { at, outbound, inbound });
     }
 
     fn listed(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, connection: Option<u64>) {
+        self.world.ensure_outbound(ix, remote, self.now);
+        if let Some(connection) = connection {
+            self.connection_listed(ix, remote, at, connection);
+        }
         let link = self.world.ensure_outbound(ix, remote, self.now);
         link.seen = true;
         let since = link.listed.filter(|before| before.up).map_or(at, |before| before.since);
@@ -217,24 +242,36 @@ impl Turn<'_> {
         }
     }
 
-    fn traffic(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, entry: &OutboundStats) {
-        let Some(link) = self.world.servers[ix].links.get_mut(&remote) else { return };
-        let now = (at, entry.connection, entry.sent_messages, entry.sent_bytes);
-        if let Some((then, connection, messages, bytes)) = link.traffic.last {
-            let seconds = at.since(then).as_secs_f64();
-            if seconds < 1.0 && connection == entry.connection {
-                return;
-            }
-            if connection == entry.connection && link.held.state == ServerLinkState::Up {
-                let rate = |after: u64, before: u64| after.saturating_sub(before) as f64 / seconds;
-                link.traffic.rate =
-                    Some((rate(entry.sent_messages, messages), rate(entry.sent_bytes, bytes)));
-            }
+    /// Streams of servers that are not known otherwise wait until they are.
+    fn streams(&mut self, vantage: ClusterIx, at: Mono, report: &JetStreamReport) {
+        if let Some(ix) = self.world.life(&report.server.id) {
+            let server = &mut self.world.servers[ix];
+            server.paths[vantage].ours.answer();
+            let key = server.key.clone();
+            self.world.streams.take(&key, at, &report.streams);
         }
-        link.traffic.last = Some(now);
     }
 
-    fn config(&mut self, vantage: ClusterIx, report: &ConfigReport) {
+    /// Notes that an answer to gatewatch crossed: it is no traffic of anybody else.
+    fn answered(&mut self, vantage: ClusterIx, fact: &Fact) {
+        let server = match fact {
+            Fact::Stats(report) if report.asked => &report.server,
+            Fact::Gateways(report) => &report.server,
+            Fact::Config(report) => &report.server,
+            Fact::Stats(_)
+            | Fact::JetStream(_)
+            | Fact::Beat { .. }
+            | Fact::Leaving(_)
+            | Fact::Stopped(_)
+            | Fact::AuthError(_)
+            | Fact::Clients(_) => return,
+        };
+        if let Some(ix) = self.world.life(&server.id) {
+            self.world.servers[ix].paths[vantage].ours.answer();
+        }
+    }
+
+    fn config(&mut self, vantage: ClusterIx, at: Mono, report: &ConfigReport) {
         let Some(ix) = self.introduce(&report.server) else { return };
         if self.world.servers[ix].held.state == ServerState::Unknown {
             self.revive(ix, vantage);
@@ -250,10 +287,13 @@ impl Turn<'_> {
         }
         let server = &mut self.world.servers[ix];
         server.reports.configured = true;
+        server.told.configuration(server.config.as_deref(), report, at);
         server.config = Some(Box::new(report.clone()));
+        server.reports.system_account.clone_from(&report.system_account);
         for (remote, link) in &mut server.links {
             link.configured = named.contains(remote);
         }
+        self.told_time(ix, vantage, at, report.made);
     }
 
     fn leaving(&mut self, who: &ServerIdentity) {

@@ -1,6 +1,8 @@
 //! The numbers the engine judges by.
 
+use crate::model::incident::IncidentKind;
 use crate::model::intent::Expectations;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Thresholds and spans. All have defaults that fit a supercluster on a healthy WAN.
@@ -26,6 +28,8 @@ pub struct Policy {
     pub report_silence: Duration,
     /// How often a server is looked at again while a link of it is cut.
     pub look_again: Duration,
+    /// What the standing checks judge by.
+    pub checks: Checks,
     /// Links that must or must not exist.
     pub expect: Expectations,
     /// How long the first incidents wait for the list of silences; zero when none is to come.
@@ -34,6 +38,10 @@ pub struct Policy {
     pub probe: bool,
     /// How often the gateways of a cluster are looked at while nothing is suspected.
     pub probe_every: Duration,
+    /// Whether servers may be asked for streams while links are cut and after the heal.
+    pub ask_jetstream: bool,
+    /// Whether servers may be asked for accounts with interest after the heal.
+    pub ask_interest: bool,
 }
 
 impl Default for Policy {
@@ -49,10 +57,52 @@ impl Default for Policy {
             settle: Duration::from_millis(500),
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
+            checks: Checks::default(),
             expect: Expectations::default(),
             silences_within: Duration::ZERO,
             probe: true,
             probe_every: Duration::from_secs(3600),
+            ask_jetstream: true,
+            ask_interest: true,
+        }
+    }
+}
+
+/// The numbers of the checks that look for standing conditions, and of what counts as flapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Checks {
+    /// Kinds that are not looked for.
+    pub off: BTreeSet<IncidentKind>,
+    /// How long a standing condition must be found before an incident is opened.
+    pub standing_after: Duration,
+    /// How long configurations must have stayed as they are before differences between them count: servers are restarted one by one.
+    pub settled_after: Duration,
+    /// How long servers of a cluster may run different versions: an upgrade takes its time.
+    pub versions_after: Duration,
+    /// How long it is told that a link was removed from the configuration.
+    pub removed_notice: Duration,
+    /// A certificate that ends within this span is worth knowing.
+    pub certificate_notice: Duration,
+    /// A certificate that ends within this span is a warning.
+    pub certificate_warn: Duration,
+    /// How far a server's clock may be off.
+    pub clock_skew: Duration,
+    /// In which time the weight of a flap is halved.
+    pub flap_half_life: Duration,
+}
+
+impl Default for Checks {
+    fn default() -> Self {
+        Self {
+            off: BTreeSet::new(),
+            standing_after: Duration::from_secs(60),
+            settled_after: Duration::from_secs(5 * 60),
+            versions_after: Duration::from_secs(30 * 60),
+            removed_notice: Duration::from_secs(60 * 60),
+            certificate_notice: Duration::from_secs(30 * 24 * 60 * 60),
+            certificate_warn: Duration::from_secs(7 * 24 * 60 * 60),
+            clock_skew: Duration::from_secs(2),
+            flap_half_life: Duration::from_secs(5 * 60),
         }
     }
 }

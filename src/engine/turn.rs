@@ -72,6 +72,7 @@ impl Turn<'_> {
             link.denied = false;
         }
         if let Some(from) = enter(&mut link.held, to, self.now, &evidence) {
+            self.link_turns((ix, remote), from, to, &evidence);
             self.emit(Change::ServerLink { link: name, from, to }, Some(basis), evidence);
         }
     }
@@ -98,7 +99,7 @@ impl Turn<'_> {
         }
     }
 
-    fn emit(&mut self, change: Change, basis: Option<Basis>, evidence: Vec<Evidence>) {
+    pub(super) fn emit(&mut self, change: Change, basis: Option<Basis>, evidence: Vec<Evidence>) {
         self.out.push(Output::Transition(Transition { at: self.now, change, basis, evidence }));
     }
 }

@@ -1,6 +1,7 @@
 //! What servers tell of JetStream, as far as it crosses gateways.
 
 use super::observation::ServerIdentity;
+use std::time::Duration;
 
 /// A JSZ answer: the streams that the server leads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +36,8 @@ pub struct Origin {
     pub stream: String,
     /// Messages the copy knows to be missing; it stands still while the copy hears nothing.
     pub lag: u64,
+    /// How long ago the copy last heard of it, messages or not (it is told something every second); `None` when never.
+    pub heard: Option<Duration>,
     /// Whether it lies in another account or domain: then nothing is known about it under its name.
     pub external: bool,
 }

@@ -4,6 +4,7 @@ use super::ids::{ClusterName, ServerId, ServerName};
 use super::jetstream::JetStreamReport;
 use super::time::Mono;
 use chrono::{DateTime, Utc};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// One decoded fact, with the vantage that heard it and when.
@@ -159,12 +160,10 @@ pub struct GatewayConnection {
 /// Accounts with interest across one gateway connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct AccountInterest {
-    /// Their names, sorted, bounded.
-    pub names: Vec<String>,
-    /// All of them, also those that `names` leaves out.
+    /// Subscriptions and queue groups of each, the first by name, bounded.
+    pub subscriptions: BTreeMap<String, u64>,
+    /// How many accounts there are, also those that `subscriptions` leaves out.
     pub total: u64,
-    /// Subscriptions and queue groups known across it.
-    pub subscriptions: u64,
 }
 
 /// A VARZ answer, as far as it tells which links ought to exist and where clients connect.

@@ -4,6 +4,7 @@ use super::evidence::Evidence;
 use super::ids::{ClusterName, Link, ServerId, ServerKey, ServerLink};
 use super::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use super::time::Now;
+use std::time::Duration;
 
 /// A state change, with what it rests on.
 #[derive(Debug, Clone, PartialEq)]
@@ -38,6 +39,13 @@ pub enum Change {
         from: LinkState,
         /// State after.
         to: LinkState,
+    },
+    /// Some time after a heal: all that is known to cross a link has caught up. Its state is not touched by that.
+    Resynced {
+        /// The link.
+        link: Link,
+        /// How long after the heal.
+        after: Duration,
     },
     /// A server.
     Server {

@@ -23,12 +23,12 @@ use crate::metrics::Metrics;
 use crate::model::ask::Survey;
 use crate::model::ids::ClusterName;
 use async_nats::ServerAddr;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::{Interval, MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval, interval_at};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -158,6 +158,8 @@ struct Hub {
     /// Attempts to learn into which cluster a configured address leads.
     placing: JoinSet<(ServerAddr, Result<ClusterName, DialError>)>,
     looked_around: bool,
+    /// Clusters that were asked for what is asked seldom.
+    asked_in_depth: BTreeSet<ClusterName>,
 }
 
 impl Hub {
@@ -182,6 +184,7 @@ impl Hub {
             surveyor: Surveyor::new(inbox),
             placing: JoinSet::new(),
             looked_around: false,
+            asked_in_depth: BTreeSet::new(),
         }
     }
 
@@ -192,6 +195,8 @@ impl Hub {
         self.keep_vantages();
         let (mut beat, mut search) = (every(self.period), every(SEARCH_EVERY));
         let (mut gatewayz, mut varz) = (every(self.surveys.gatewayz_every), every(self.surveys.varz_every));
+        let (mut jetstream, mut interest) =
+            (self.now_and_then(self.surveys.jetstream_every), self.now_and_then(self.surveys.interest_every));
         loop {
             tokio::select! {
                 biased;
@@ -206,6 +211,8 @@ impl Hub {
                 _ = search.tick() => self.search(),
                 _ = gatewayz.tick() => self.sweep(Survey::Gateways),
                 _ = varz.tick() => self.sweep(Survey::Config),
+                () = turn(&mut jetstream) => self.sweep(Survey::JetStream),
+                () = turn(&mut interest) => self.sweep(Survey::Interest),
             }
         }
     }
@@ -240,9 +247,24 @@ impl Hub {
         if self.plan.discovery && !std::mem::replace(&mut self.looked_around, true) {
             self.surveyor.everybody(Survey::Config, cluster, &self.lanes, &self.outlet);
         }
-        for what in [Survey::Stats, Survey::Gateways, Survey::Config] {
+        // What is asked seldom is asked once at the start, not whenever a connection is made anew.
+        let seldom = if self.asked_in_depth.insert(cluster.clone()) { self.seldom() } else { Vec::new() };
+        for what in [Survey::Stats, Survey::Gateways, Survey::Config].into_iter().chain(seldom) {
             self.surveyor.sweep(cluster, what, &self.lanes, &self.outlet);
         }
+    }
+
+    /// A clock for questions that may be turned off. Its first turn is a whole period away: they are asked on connecting too.
+    fn now_and_then(&self, period: Option<Duration>) -> Option<Interval> {
+        let first = self.outlet.clock.instant(self.outlet.clock.mono() + period?);
+        let mut turns = interval_at(first, period?);
+        turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        Some(turns)
+    }
+
+    fn seldom(&self) -> Vec<Survey> {
+        let jetstream = self.surveys.jetstream_every.map(|_| Survey::JetStream);
+        jetstream.into_iter().chain(self.surveys.interest_every.map(|_| Survey::Interest)).collect()
     }
 
     fn sweep(&mut self, what: Survey) {
@@ -322,6 +344,14 @@ impl Hub {
             role: Role::pinned(&self.instance, &format!("vantage/{cluster}")),
             ..self.plan.system.clone()
         })
+    }
+}
+
+/// Its next turn; never, when it is turned off.
+async fn turn(turns: &mut Option<Interval>) {
+    match turns {
+        Some(turns) => drop(turns.tick().await),
+        None => std::future::pending().await,
     }
 }
 

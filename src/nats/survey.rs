@@ -117,11 +117,11 @@ fn ways<'a>(cluster: &ClusterName, through: Through, lanes: &'a Lanes) -> Vec<&'
 
 fn question(whom: &Whom, what: Survey) -> (Subject, Bytes) {
     match whom {
-        Whom::Everybody => (Subject::from_static(subject::ping(what)), Bytes::new()),
+        Whom::Everybody => (Subject::from_static(subject::ping(what)), subject::body(what, None).into()),
         Whom::Cluster(cluster) => {
-            (Subject::from_static(subject::ping(what)), subject::ping_body(cluster).into())
+            (Subject::from_static(subject::ping(what)), subject::body(what, Some(cluster)).into())
         }
-        Whom::Server(server) => (subject::request(server, what).into(), Bytes::new()),
+        Whom::Server(server) => (subject::request(server, what).into(), subject::body(what, None).into()),
     }
 }
 

@@ -76,6 +76,27 @@ fn the_engine_asks_single_servers_and_not_more_often_than_they_are_to_be_spared(
 }
 
 #[test]
+fn a_question_says_what_the_answer_is_to_hold_whoever_is_asked() {
+    let (lanes, mut ends) = lanes(&["east"]);
+    ends[0].open();
+    let mut surveyor = Surveyor::new("_INBOX.x".into());
+    surveyor.sweep(&"east".into(), Survey::Interest, &lanes, &outlet());
+    let (subject, body) = asked(&mut ends[0]).unwrap();
+    assert_eq!(subject, "$SYS.REQ.SERVER.PING.GATEWAYZ");
+    assert!(body.contains(r#""cluster":"east""#) && body.contains(r#""accounts":true"#), "{body}");
+    let request = SurveyRequest {
+        cluster: "east".into(),
+        servers: vec!["E1".into()],
+        what: Survey::JetStream,
+        through: Through::Home,
+    };
+    surveyor.ask(&request, &lanes, &outlet());
+    let (subject, body) = asked(&mut ends[0]).unwrap();
+    assert_eq!(subject, "$SYS.REQ.SERVER.E1.JSZ");
+    assert!(body.contains(r#""stream_leader_only":true"#), "{body}");
+}
+
+#[test]
 fn what_could_not_be_sent_does_not_count_as_asked() {
     let (lanes, mut ends) = lanes(&["east"]);
     let mut surveyor = Surveyor::new("_INBOX.x".into());

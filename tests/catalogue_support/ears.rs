@@ -5,10 +5,11 @@ use super::Trouble;
 use super::ground::APP;
 use crate::story::{About, Said, Way};
 use async_nats::ConnectOptions;
+use chrono::{DateTime, Utc};
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::lab::Supercluster;
-use gatewatch::model::time::Mono;
+use gatewatch::model::time::{Mono, Now};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -73,13 +74,19 @@ impl Ears {
         events.iter().map(|(at, subject)| format!("{} ms {subject}", at.since(start).as_millis())).collect()
     }
 
-    /// Every alert, in order of time, counted from `start`.
-    pub(crate) fn said(&self, start: Mono) -> Vec<Said> {
+    /// Every alert of an incident that began after `start`, in order of time, counted from there. Alerts may be published anew when
+    /// their stream was not there at first.
+    pub(crate) fn said(&self, start: Now) -> Vec<Said> {
         let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
         let mut said: Vec<_> =
             log.alerts.iter().map(|((_, revision), heard)| (heard.at, *revision, heard)).collect();
         said.sort_by_key(|(at, revision, _)| (*at, *revision));
-        said.into_iter().filter_map(|(at, _, heard)| told(at.since(start), &heard.body)).collect()
+        let since = |body: &Value| {
+            let opened = body["opened"].as_str().and_then(|at| at.parse::<DateTime<Utc>>().ok());
+            opened.is_none_or(|opened| opened >= start.wall)
+        };
+        let said = said.into_iter().filter(|(_, _, heard)| since(&heard.body));
+        said.filter_map(|(at, _, heard)| told(at.since(start.mono), &heard.body)).collect()
     }
 }
 

@@ -1,6 +1,6 @@
 //! The entries: one file each, named by the file.
 
-use crate::story::{Change, Permissions, Players, Step, Story};
+use crate::story::{Change, Players, Step, Story};
 use std::fs;
 use std::path::PathBuf;
 
@@ -68,9 +68,9 @@ impl Entry {
         !self.story.given.is_empty() || self.story.clusters.iter().any(|c| c.spare > 0) || self.any(spoils)
     }
 
-    /// gatewatch's own process is frozen: it must be one of its own.
+    /// gatewatch's own process is frozen, or may not come up: it must be one of its own.
     pub(crate) fn needs_a_process(&self) -> bool {
-        self.any(|step| matches!(step, Step::Stall(_)))
+        self.any(|step| matches!(step, Step::Stall(_) | Step::Permissions(_)))
     }
 
     /// Our own connections are cut: they must go through proxies.
@@ -83,11 +83,6 @@ impl Entry {
     /// Gateways ask each other for a login.
     pub(crate) fn needs_logins(&self) -> bool {
         self.any(|step| matches!(step, Step::Config(_, Change::Password(..))))
-    }
-
-    /// gatewatch uses a login that may not do everything.
-    pub(crate) fn narrows(&self) -> bool {
-        self.any(|step| matches!(step, Step::Permissions(Permissions::Narrow)))
     }
 
     fn any(&self, is: impl Fn(&Step) -> bool) -> bool {

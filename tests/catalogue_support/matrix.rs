@@ -60,14 +60,20 @@ impl Matrix {
     }
 
     /// Expected against told, with how often; of kinds or of causes.
-    fn confusion(&self, told: impl Fn(&Outcome, &Trial) -> (String, String)) -> Confusion {
+    fn confusion(
+        &self,
+        told: impl Fn(&Outcome, &Trial) -> (String, String),
+        stray: impl Fn(&Said) -> String,
+    ) -> Confusion {
+        let nothing = || NOTHING.to_owned();
         let mut counts = BTreeMap::new();
+        let mut count = |pair| *counts.entry(pair).or_insert(0) += 1;
         for trial in &self.trials {
-            for outcome in &trial.verdict.outcomes {
-                *counts.entry(told(outcome, trial)).or_insert(0) += 1;
-            }
-            for stray in &trial.verdict.stray {
-                *counts.entry((NOTHING.to_owned(), stray.kind.clone())).or_insert(0) += 1;
+            let verdict = &trial.verdict;
+            verdict.outcomes.iter().for_each(|outcome| count(told(outcome, trial)));
+            verdict.stray.iter().for_each(|said| count((nothing(), stray(said))));
+            if verdict.outcomes.is_empty() && verdict.stray.is_empty() {
+                count((nothing(), nothing()));
             }
         }
         Confusion(counts)
@@ -142,17 +148,14 @@ impl fmt::Display for Confusion {
 impl fmt::Display for Matrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.write_entries(f)?;
-        writeln!(
-            f,
-            "\nkinds\n{}",
-            self.confusion(|one, trial| (one.must.kind.clone(), kind_told(one, trial)))
-        )?;
+        let kind = |one: &Outcome, trial: &Trial| (one.must.kind.clone(), kind_told(one, trial));
+        writeln!(f, "\nkinds\n{}", self.confusion(kind, |said| said.kind.clone()))?;
         let cause = |one: &Outcome, _: &Trial| {
             let wanted =
                 if one.must.cause.is_empty() { "(any)".to_owned() } else { one.must.cause.join("|") };
             (wanted, one.cause.clone().unwrap_or_else(|| NOTHING.to_owned()))
         };
-        writeln!(f, "causes\n{}", self.confusion(cause))?;
+        writeln!(f, "causes\n{}", self.confusion(cause, |said| said.cause.clone()))?;
         let sums = self.sums();
         writeln!(f, "{} trials", self.trials.len())?;
         writeln!(f, "kind and scope right {:.1} % (at least {RIGHT} %)", sums.right)?;

@@ -164,7 +164,8 @@ impl Ground {
 
     async fn reconfigure(&self, who: &Sel, change: &Change) -> Result<(), Trouble> {
         self.alter(who, change);
-        for server in self.selected(who) {
+        // One that does not run starts into it later.
+        for server in self.selected(who).into_iter().filter(|server| server.pid().is_some()) {
             server.drain(STOP_WITHIN).await?;
             server.start().await?;
             sleep(BETWEEN_RESTARTS).await;

@@ -4,7 +4,7 @@ use super::Trouble;
 use super::entries::Entry;
 use super::ground::{Ground, Shape};
 use crate::story::{Said, Story, Verdict, Version, judge};
-use gatewatch::model::time::Mono;
+use gatewatch::model::time::Now;
 use std::time::Duration;
 use tokio::time::sleep;
 
@@ -44,9 +44,10 @@ impl Lane {
         let mut ground = self.prepared(entry, shape).await?;
         ground.ears.clear();
         ground.wan(&entry.story)?;
-        let start = ground.clock.mono();
+        let now = ground.clock.now();
+        let start = now.mono;
         let moments = ground.play(&entry.story, start).await?;
-        let said = ground.listen(&entry.story, start).await;
+        let said = ground.listen(&entry.story, now).await;
         let events = ground.ears.events(start);
         let took = ground.clock.mono().since(start);
         if !entry.is_spoiling() {
@@ -69,10 +70,10 @@ impl Lane {
 
 impl Ground {
     /// Listens to the end of the story, until all is resolved, and then for as long as a new incident would take to open.
-    async fn listen(&self, story: &Story, start: Mono) -> Vec<Said> {
+    async fn listen(&self, story: &Story, start: Now) -> Vec<Said> {
         let limit = story.end + u64::try_from(RESOLVED_WITHIN.as_millis()).unwrap_or(u64::MAX);
         loop {
-            let (said, now) = (self.ears.said(start), self.elapsed(start));
+            let (said, now) = (self.ears.said(start), self.elapsed(start.mono));
             let quiet = said.last().is_none_or(|last| now >= last.at + QUIET);
             if now > limit || (now >= story.end && quiet && !is_open(story, &said)) {
                 return said;

@@ -6,6 +6,7 @@ use gatewatch::config::Override;
 use gatewatch::config::settings::Settings;
 use gatewatch::daemon::Daemon;
 use gatewatch::lab::Supercluster;
+use gatewatch::nats::provision::Provisioning;
 use gatewatch::wire::body::SnapshotBody;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -137,6 +138,9 @@ impl Watcher {
     async fn view(&self) -> Result<Value, Trouble> {
         match &self.runs {
             Runs::Not => Err("gatewatch does not run".into()),
+            Runs::Inside(daemon) if !matches!(*daemon.provisioning().borrow(), Provisioning::Ready(_)) => {
+                Ok(Value::Null)
+            }
             Runs::Inside(daemon) => {
                 let snapshot = daemon.snapshot().borrow().as_ref().map(SnapshotBody::from);
                 Ok(serde_json::to_value(snapshot)?)

@@ -36,7 +36,9 @@ impl Invariants {
 
     /// A transition starts where the last one of the same thing ended, the first one in a state in which nothing is known.
     pub(crate) fn transition(&mut self, transition: &Transition) -> Result<(), String> {
-        let (name, first, from, to) = parts(&transition.change);
+        let Some((name, first, from, to)) = parts(&transition.change) else {
+            return self.resynced(&transition.change);
+        };
         let before = self.states.insert(name.clone(), to).unwrap_or(first);
         if before != from {
             return Err(format!("{name} was {before:?}, and now is said to go from {from:?} to {to:?}"));
@@ -61,6 +63,15 @@ impl Invariants {
             | State::Vantage(_) => {}
         }
         Ok(())
+    }
+
+    /// Only what is up can have caught up.
+    fn resynced(&self, change: &Change) -> Result<(), String> {
+        let Change::Resynced { link, .. } = change else { return Ok(()) };
+        match self.states.get(&format!("link {link}")) {
+            Some(State::Link(LinkState::Up | LinkState::Retired)) => Ok(()),
+            other => Err(format!("link {link} is {other:?} and said to be resynced")),
+        }
     }
 
     /// An incident is opened once, counts its revisions one by one, is resolved at most once and then never heard of again.
@@ -109,8 +120,10 @@ impl Invariants {
     }
 }
 
-fn parts(change: &Change) -> (String, State, State, State) {
-    match change {
+/// `None` for what is not a state.
+fn parts(change: &Change) -> Option<(String, State, State, State)> {
+    Some(match change {
+        Change::Resynced { .. } => return None,
         Change::ServerLink { link, from, to } => (
             format!("server link {link}"),
             State::ServerLink(ServerLinkState::Unknown),
@@ -138,5 +151,5 @@ fn parts(change: &Change) -> (String, State, State, State) {
             State::Vantage(*from),
             State::Vantage(*to),
         ),
-    }
+    })
 }

@@ -176,7 +176,7 @@ pub(crate) fn listing(messages: &[Message]) -> String {
 }
 
 /// Settings as a user would write them: one URL, and two logins.
-fn settings(lab: &Supercluster, besides: &[(&str, &str)]) -> Settings {
+pub(crate) fn settings(lab: &Supercluster, besides: &[(&str, &str)]) -> Settings {
     let given = |key: &str, value: &str| Override {
         key: key.to_owned(),
         value: value.to_owned(),

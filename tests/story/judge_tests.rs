@@ -1,6 +1,6 @@
 //! Verdicts: what is right, late, told wrongly, told without cause, told twice or never resolved.
 
-use super::*;
+use crate::story::*;
 
 fn judged(lines: &str, moments: &[u64], said: &[Said]) -> Verdict {
     let story = Story::parse(&format!("cluster east 3\ncluster west 3\n{lines}\n60s end")).unwrap();

@@ -20,6 +20,7 @@
 //! - `cluster <name> <servers>`, then any of `version <x.y.z>`, `no-vantage`, `spare <n>` (seats whose servers do not run yet) and
 //!   `absent` (none of it runs and nobody configures it until it joins);
 //! - `link <a> <b>`: when there are such lines, only these clusters are configured with each other;
+//! - `chaos <what> <much>...`: see [`Chaos`]; only the simulation has it;
 //! - `wan`, `cold`, `in-detail`, `seed`, `tls` (gateways use it), `tag <word>...`, `since <version>` (older servers cannot play it),
 //!   `real-only`, `sim-only`;
 //! - `given <step>`: in force before servers and gatewatch start; the story begins when all is whole under it, unless it is `cold`;
@@ -31,18 +32,16 @@
 
 #![allow(dead_code, reason = "each player of stories has its own part of the language")]
 
+mod chaos;
 mod expect;
 mod judge;
-#[cfg(test)]
-mod judge_tests;
 mod said;
 mod step;
-#[cfg(test)]
-mod tests;
 mod words;
 
 #[allow(unused_imports, reason = "each player of stories has its own part of the language")]
 pub(crate) use {
+    chaos::Chaos,
     expect::{About, Allowed, Expect, Must, Way},
     judge::{Moment, Outcome, Verdict, judge},
     said::Said,
@@ -72,6 +71,7 @@ pub(crate) struct Story {
     /// Gateways use TLS.
     pub(crate) tls: bool,
     pub(crate) wan: Vec<Wan>,
+    pub(crate) chaos: Chaos,
     /// Tell what happens from the moment gatewatch starts, not from when it has settled.
     pub(crate) cold: bool,
     /// Tell of single server links too.
@@ -148,6 +148,7 @@ impl Story {
             ["tls"] => self.tls = true,
             ["tag", tags @ ..] => self.tags.extend(tags.iter().map(|&tag| tag.to_owned())),
             ["since", first] => self.since = Some(version(first)?),
+            ["chaos", rest @ ..] => self.chaos = Chaos::parse(rest)?,
             ["real-only"] => self.players = Players::RealOnly,
             ["sim-only"] => self.players = Players::SimOnly,
             _ => return Err("unknown line".to_owned()),
@@ -237,6 +238,9 @@ impl fmt::Display for Story {
         self.clusters.iter().try_for_each(|cluster| writeln!(f, "{cluster}"))?;
         self.links.iter().try_for_each(|(a, b)| writeln!(f, "link {a} {b}"))?;
         self.wan.iter().try_for_each(|wan| writeln!(f, "{wan}"))?;
+        if !self.chaos.is_calm() {
+            writeln!(f, "{}", self.chaos)?;
+        }
         for (word, set) in [("tls", self.tls), ("cold", self.cold), ("in-detail", self.in_detail)] {
             f.write_str(&if set { format!("{word}\n") } else { String::new() })?;
         }

@@ -45,7 +45,7 @@ pub(crate) enum Step {
     Join(String),
     /// A cluster is stopped for good, and then the others no longer configure it.
     Retire(String),
-    /// The configuration of these servers is changed and they are restarted one after the other, as an operator would.
+    /// The configuration of these servers is changed, and those that run are restarted one after the other, as an operator would.
     Config(Sel, Change),
     /// Our own connection is lost and cannot be made: refused, or (`Drop`) unanswered. `*` is all of them.
     VantageCut(String, Cut),

@@ -1,6 +1,6 @@
 //! The language of stories: what is read is what is written, and a bad line is named.
 
-use super::*;
+use crate::story::*;
 
 const WHOLE: &str = "
 # Everything the language has.

@@ -337,6 +337,14 @@ pub(crate) fn events() -> Vec<(&'static str, Transition)> {
             ),
         ),
         (
+            "link_resynced",
+            changed(
+                Change::Resynced { link: link("east", "west"), after: Duration::from_millis(4_210) },
+                None,
+                Vec::new(),
+            ),
+        ),
+        (
             "server_lost",
             changed(
                 Change::Server {

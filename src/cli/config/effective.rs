@@ -56,8 +56,11 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
     list.section("survey", "[survey]", |s| {
         s.put("gatewayz_every", span(settings.survey.gatewayz_every));
         s.put("varz_every", span(settings.survey.varz_every));
+        s.put("jetstream_every", span(settings.survey.jetstream_every.unwrap_or_default()));
+        s.put("interest_every", span(settings.survey.interest_every.unwrap_or_default()));
     });
     list.section("probe", "[probe]", |s| probe(s, settings));
+    list.section("checks", "[checks]", |s| checks(s, settings));
     list.section("instance", "[instance]", |s| s.put("name", quoted(&settings.instance.name)));
     list.section("log", "[log]", |s| {
         let format = match settings.log.format {
@@ -100,6 +103,19 @@ fn detect(section: &mut Section<'_>, settings: &Settings) {
     section.put("alert_after", span(detect.alert_after));
     section.put("clear_after", span(detect.clear_after));
     section.put("join_grace", span(detect.join_grace));
+}
+
+fn checks(section: &mut Section<'_>, settings: &Settings) {
+    let checks = &settings.checks;
+    let disabled: Vec<String> = checks.off.iter().map(|kind| quoted(kind.token())).collect();
+    section.put("disabled", format!("[{}]", disabled.join(", ")));
+    section.put("standing_after", span(checks.standing_after));
+    section.put("settled_after", span(checks.settled_after));
+    section.put("versions_after", span(checks.versions_after));
+    section.put("removed_notice", span(checks.removed_notice));
+    section.put("certificate_notice", span(checks.certificate_notice));
+    section.put("certificate_warn", span(checks.certificate_warn));
+    section.put("clock_skew", span(checks.clock_skew));
 }
 
 fn probe(section: &mut Section<'_>, settings: &Settings) {

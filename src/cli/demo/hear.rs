@@ -84,7 +84,7 @@ pub(super) fn word_of(event: &Event) -> Option<EventWord> {
         ChangeBody::Link { to, .. } => match to {
             LinkStateBody::Up => Some(EventWord::Back),
             LinkStateBody::Degraded { .. } | LinkStateBody::Down => Some(EventWord::Lost),
-            LinkStateBody::Unknown | LinkStateBody::Retired => None,
+            LinkStateBody::Unknown | LinkStateBody::Retired | LinkStateBody::Resynced { .. } => None,
         },
         ChangeBody::Cluster { to, .. } => match to {
             ClusterStateBody::Healthy => Some(EventWord::Back),

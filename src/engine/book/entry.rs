@@ -1,15 +1,19 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
-use super::good::all_good;
-use super::scope::{contains, is_about, strip};
+use super::good::{Doubt, all_good};
+use super::scope::{contains, is_about, stands_apart, strip};
+use crate::engine::checks;
 use crate::engine::correlate::Finding;
+use crate::engine::impact::{Toll, costs};
 use crate::engine::turn::Turn;
 use crate::engine::world::World;
 use crate::engine::{Output, Why};
 use crate::model::evidence::{Evidence, Says};
 use crate::model::ids::ServerKey;
 use crate::model::impact::Impact;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject};
+use crate::model::incident::{
+    Flaps, Incident, IncidentEvent, IncidentId, IncidentKind, Scope, Stage, Subject,
+};
 use crate::model::intent::Forget;
 use crate::model::time::{Mono, Now};
 use std::time::Duration;
@@ -19,6 +23,8 @@ use ulid::Ulid;
 const MAX_EVIDENCE: usize = 32;
 /// Client connections closed this long before the incident began still count as closed by it.
 const CLIENTS_BEFORE: Duration = Duration::from_secs(5);
+/// A standing condition that changes a little is told again no sooner than this.
+const STANDING_NEWS: Duration = Duration::from_secs(10 * 60);
 
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
@@ -31,6 +37,10 @@ pub(super) struct Entry {
     told: Mono,
     /// Client connections closed on the touched servers before the incident.
     clients_before: Option<u64>,
+    /// How often it has flapped by now.
+    flaps: Option<Flaps>,
+    /// What it costs, where it is about links.
+    toll: Option<Toll>,
 }
 
 /// What an incident would change into.
@@ -56,7 +66,8 @@ impl Moved {
 impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
-        Self { incident, clear: None, moved: None, told: Mono::default(), clients_before: None }
+        let (clear, moved, told) = (None, None, Mono::default());
+        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None }
     }
 
     /// Opens an incident for a finding.
@@ -69,24 +80,39 @@ impl Entry {
             scope: finding.scope.clone(),
             cause: finding.cause,
             evidence: finding.evidence.clone(),
+            flaps: finding.flaps,
             server_view: finding.view.clone(),
-            impact: Impact {
-                messages_per_second: finding.rate.map(|(messages, _)| messages),
-                bytes_per_second: finding.rate.map(|(_, bytes)| bytes),
-                ..Impact::default()
-            },
+            impact: rates(&Impact::default(), finding.rate),
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
         let before = closed_until(turn.world, &incident.scope, finding.since.mono);
-        let mut entry =
-            Self { incident, clear: None, moved: None, told: now.mono, clients_before: Some(before) };
+        let mut entry = Self {
+            incident,
+            clear: None,
+            moved: None,
+            told: now.mono,
+            clients_before: Some(before),
+            flaps: None,
+            toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
+        };
         entry.tell(turn, Stage::Opened);
         entry
+    }
+
+    /// Nothing was seen for so long: no change and no good state has lasted through it.
+    pub(super) fn stalled(&mut self, span: Duration) {
+        if let Some(clear) = &mut self.clear {
+            clear.mono = clear.mono + span;
+        }
+        if let Some(moved) = &mut self.moved {
+            moved.since = moved.since + span;
+        }
     }
 
     /// Follows the finding that it stands for.
     pub(super) fn follow(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         self.clear = None;
+        self.weigh(turn);
         let incident = &self.incident;
         let same = incident.kind == finding.kind
             && incident.subject == finding.subject
@@ -100,6 +126,14 @@ impl Entry {
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }
+    }
+
+    /// Asks for what it costs, and counts what is known of that.
+    fn weigh(&mut self, turn: &mut Turn<'_>) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.broken_again();
+        toll.ask(turn, &self.incident.scope);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
     }
 
     /// Whether the change has lasted: as long as a new incident would have to when it grew, as long as a resolution when it shrank,
@@ -132,6 +166,7 @@ impl Entry {
         incident.scope = finding.scope.clone();
         incident.cause = finding.cause;
         incident.server_view = finding.view.clone();
+        incident.impact = rates(&incident.impact, finding.rate);
         add_evidence(&mut incident.evidence, &finding.evidence);
         self.tell(turn, Stage::Updated);
     }
@@ -139,7 +174,9 @@ impl Entry {
     /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
     fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         let incident = &self.incident;
-        let news = incident.cause != finding.cause
+        let costlier = self.toll.as_ref().is_some_and(|toll| toll.news(&incident.impact));
+        let news = costlier
+            || incident.cause != finding.cause
             || incident.departure != finding.departure
             || incident.severity != finding.severity
             || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()
@@ -155,7 +192,58 @@ impl Entry {
             return;
         }
         self.moved = None;
-        if !all_good(turn.world, &self.incident) {
+        // A single missed beat says nothing of what went before; but nothing is resolved while it is doubted.
+        if !all_good(turn.world, &self.incident, Doubt::Allowed) {
+            self.clear = None;
+            self.weigh(turn);
+            return;
+        }
+        let since = *self.clear.get_or_insert(turn.now);
+        self.settle(turn, since.mono);
+        let lasted = turn.lasted(since.mono, turn.policy.clear_after, Why::Clear);
+        if lasted && all_good(turn.world, &self.incident, Doubt::Refused) {
+            self.incident.healed = Some(since.wall);
+            self.resolve(turn);
+        }
+    }
+
+    /// How far what it cost has settled since the heal.
+    fn settle(&mut self, turn: &mut Turn<'_>, healed: Mono) {
+        let Some(toll) = &mut self.toll else { return };
+        toll.settle(turn, healed);
+        toll.count(turn.world, &self.incident.scope, &mut self.incident.impact);
+        self.incident.impact.resynced_after = toll.resynced_after();
+    }
+
+    /// Whether it lies beside all others.
+    pub(super) fn stands_apart(&self) -> bool {
+        stands_apart(self.incident.kind)
+    }
+
+    /// A check still finds it. What has changed is told, soon when it has become more or less urgent.
+    pub(super) fn stand(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
+        self.clear = None;
+        self.flaps = finding.flaps;
+        let incident = &self.incident;
+        let urgent = incident.severity != finding.severity || incident.cause != finding.cause;
+        let changed = incident.scope != finding.scope || incident.flaps != finding.flaps;
+        let spacing = if urgent { turn.policy.look_again } else { STANDING_NEWS };
+        if (urgent || changed) && turn.lasted(self.told, spacing, Why::LookAgain) {
+            self.incident.evidence.clear();
+            self.become_finding(turn, finding);
+        }
+    }
+
+    /// No check finds it any more: resolves it once its subject has been known to be good for long enough.
+    pub(super) fn fade(&mut self, turn: &mut Turn<'_>) {
+        // Of this one kind the states of links tell, not a check.
+        let unwanted = self.incident.kind == IncidentKind::GatewayUnwanted;
+        let good = if unwanted {
+            all_good(turn.world, &self.incident, Doubt::Refused)
+        } else {
+            checks::good(turn, &self.incident)
+        };
+        if !good {
             self.clear = None;
             return;
         }
@@ -164,6 +252,11 @@ impl Entry {
             self.incident.healed = Some(since.wall);
             self.resolve(turn);
         }
+    }
+
+    /// What is still to settle though the incident is resolved.
+    pub(super) fn unsettled(&mut self) -> Option<Toll> {
+        self.toll.take_if(|toll| toll.healed().is_some() && toll.resynced_after().is_none())
     }
 
     pub(super) fn resolve(&mut self, turn: &mut Turn<'_>) {
@@ -196,6 +289,7 @@ impl Entry {
     fn tell(&mut self, turn: &mut Turn<'_>, stage: Stage) {
         self.incident.silenced = turn.silenced(&self.incident);
         let incident = &mut self.incident;
+        incident.flaps = self.flaps.or(incident.flaps);
         incident.revision += 1;
         incident.updated = turn.now.wall;
         if let Some(before) = self.clients_before {
@@ -203,8 +297,24 @@ impl Entry {
                 .saturating_sub(before);
             incident.impact.clients_disconnected = incident.impact.clients_disconnected.max(closed);
         }
+        if let Some(toll) = &mut self.toll {
+            toll.count(turn.world, &incident.scope, &mut incident.impact);
+            toll.tell(&incident.impact);
+        }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));
+    }
+}
+
+/// The impact with these rates, unless it told of more: an incident that shrinks has cost what it cost.
+fn rates(impact: &Impact, rate: Option<(f64, f64)>) -> Impact {
+    let most = |before: Option<f64>, now: Option<f64>| {
+        before.map_or(now, |before| Some(before.max(now?))).or(before)
+    };
+    Impact {
+        messages_per_second: most(impact.messages_per_second, rate.map(|(messages, _)| messages)),
+        bytes_per_second: most(impact.bytes_per_second, rate.map(|(_, bytes)| bytes)),
+        ..impact.clone()
     }
 }
 

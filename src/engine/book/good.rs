@@ -6,8 +6,15 @@ use crate::model::ids::ServerLink;
 use crate::model::incident::{Incident, IncidentKind};
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 
+/// Whether a server link in doubt still counts as what it was: good.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Doubt {
+    Allowed,
+    Refused,
+}
+
 /// Whether everything that an incident touches is known to be good; not knowing is not good.
-pub(super) fn all_good(world: &World, incident: &Incident) -> bool {
+pub(super) fn all_good(world: &World, incident: &Incident, doubt: Doubt) -> bool {
     let scope = &incident.scope;
     scope.clusters.iter().all(|name| {
         world.cluster(name).is_some_and(|ix| {
@@ -47,22 +54,28 @@ pub(super) fn all_good(world: &World, incident: &Incident) -> bool {
                 matches!(link.held.state, LinkState::Up | LinkState::Retired)
             }
         })
-    }) && scope.server_links.iter().all(|link| server_link_good(world, link))
+    }) && scope.server_links.iter().all(|link| server_link_good(world, link, doubt))
         && scope.servers.iter().all(|key| {
             let state = world.server(key).map(|ix| world.servers[ix].held.state);
             matches!(state, Some(ServerState::Live | ServerState::Leaving | ServerState::Stopped))
         })
 }
 
-fn server_link_good(world: &World, link: &ServerLink) -> bool {
+fn server_link_good(world: &World, link: &ServerLink, doubt: Doubt) -> bool {
     let Some((server, to)) = world.server(&link.server).zip(world.cluster(&link.to)) else { return false };
     let server = &world.servers[server];
     match server.held.state {
         ServerState::Stopped => true,
         ServerState::Unknown | ServerState::Lost => false,
         ServerState::Live | ServerState::Leaving => {
-            server.links.get(&to).is_some_and(|link| matches!(link.held.state, ServerLinkState::Up))
-                || !world.expected(server.cluster, to)
+            let good = match server.links.get(&to).map(|link| link.held.state) {
+                Some(ServerLinkState::Up) => true,
+                Some(ServerLinkState::Suspect) => doubt == Doubt::Allowed,
+                Some(ServerLinkState::Unknown | ServerLinkState::Down | ServerLinkState::Retired) | None => {
+                    false
+                }
+            };
+            good || !world.expected(server.cluster, to)
         }
     }
 }

@@ -1,28 +1,65 @@
 //! The book of open incidents: matches findings to them, opens, updates, resolves.
 //!
 //! An incident keeps its id while it grows, shrinks or changes its kind. Bad states open one when they have lasted; only good states
-//! that have lasted resolve it, never the absence of news.
+//! that have lasted resolve it, never the absence of news. Standing conditions lie beside the outages (`standing`).
 
 mod entry;
 mod good;
 mod scope;
+mod sight;
+mod standing;
 
 use super::Why;
 use super::correlate::{Finding, findings};
+use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
-use crate::model::incident::{Incident, Subject};
+use crate::model::ask::Survey;
+use crate::model::incident::{Incident, IncidentKind, Subject};
 use crate::model::intent::Forget;
+use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
-use scope::{contains, covers, same_subject, same_things};
+use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
+use sight::in_sight;
+use standing::Standing;
 use std::collections::BTreeMap;
 
 /// Open incidents.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Book {
     open: Vec<Entry>,
+    /// What resolved incidents cost, until that has settled.
+    settling: Vec<Toll>,
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
-    waiting: BTreeMap<Subject, Mono>,
+    waiting: BTreeMap<Subject, Waiting>,
+    standing: Standing,
+}
+
+/// Something bad that has not been told yet.
+#[derive(Debug, Clone, Copy)]
+struct Waiting {
+    /// Since when anything is bad about its subject.
+    since: Mono,
+    /// What it is now, and since when it is that.
+    kind: IncidentKind,
+    kind_since: Mono,
+}
+
+impl Waiting {
+    /// How it goes on with this finding.
+    fn goes_on(before: Option<Self>, kind: IncidentKind, now: Mono) -> Self {
+        match before {
+            Some(before) if before.kind == kind => before,
+            // A pair that is down is degraded too.
+            Some(before)
+                if before.kind == IncidentKind::GatewayDown && kind == IncidentKind::GatewayDegraded =>
+            {
+                Self { kind, kind_since: before.since, ..before }
+            }
+            Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
+            Some(_) | None => Self { since: now, kind, kind_since: now },
+        }
+    }
 }
 
 impl Book {
@@ -39,31 +76,53 @@ impl Book {
         self.open.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
     }
 
+    /// This process did not run: what lasted until then may have ended and begun again meanwhile.
+    pub(super) fn stalled(&mut self, stall: &Stall) {
+        let span = stall.to.since(stall.from);
+        for waiting in self.waiting.values_mut() {
+            waiting.since = waiting.since + span;
+            waiting.kind_since = waiting.kind_since + span;
+        }
+        self.open.iter_mut().for_each(|entry| entry.stalled(span));
+    }
+
     /// Compares what is found with what is open, and puts out the difference.
     pub(super) fn step(&mut self, turn: &mut Turn<'_>) {
-        let found = findings(turn.world, turn.now);
+        let (apart, found): (Vec<_>, Vec<_>) =
+            findings(turn.world, turn.now).into_iter().partition(|finding| stands_apart(finding.kind));
+        self.step_outages(turn, &found);
+        self.step_standing(turn, apart);
+        self.judge_silences(turn);
+    }
+
+    fn step_outages(&mut self, turn: &mut Turn<'_>, found: &[Finding]) {
         let mut owners: Vec<Option<usize>> = vec![None; self.open.len()];
         let mut unmatched: Vec<usize> = (0..found.len()).collect();
         // The same subject first, for all of them: what merely touches an incident must not take it from the cause it is about.
         for matches in [same_subject, same_things] {
             unmatched.retain(|&at| {
                 let free = |entry: &usize| {
-                    owners[*entry].is_none() && matches(&self.open[*entry].incident, &found[at])
+                    owners[*entry].is_none()
+                        && !self.open[*entry].stands_apart()
+                        && matches(&self.open[*entry].incident, &found[at])
                 };
                 let owner = (0..self.open.len()).find(free);
                 owner.inspect(|&entry| owners[entry] = Some(at)).is_none()
             });
         }
-        self.merge(turn, &found, &owners);
+        self.merge(turn, found, &owners);
         for (entry, owner) in self.open.iter_mut().zip(&owners) {
             match owner {
                 Some(at) => entry.follow(turn, &found[*at]),
+                None if entry.stands_apart() => {}
                 None => entry.clearing(turn),
             }
         }
+        let resolved = self.open.iter_mut().filter(|entry| entry.incident.resolved.is_some());
+        self.settling.extend(resolved.filter_map(Entry::unsettled));
         self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
-        self.judge_silences(turn);
     }
 
     /// What is silenced now and was not, or the other way round, is told again.
@@ -89,14 +148,24 @@ impl Book {
         let before = std::mem::take(&mut self.waiting);
         for finding in unmatched {
             // What is left of something bigger belongs to it until that has resolved or shrunk for good.
-            if self.open.iter().any(|entry| covers(&entry.incident, finding)) {
+            if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let since = before.get(&finding.subject).copied().unwrap_or(turn.now.mono);
-            if turn.lasted(since, turn.policy.alert_after, Why::Alert) && !turn.silences_pending() {
+            let before =
+                before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
+            let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            // What it has just turned into may be a moment's appearance.
+            let patience = turn.alert_after(&finding.subject);
+            let lasted = turn.lasted(waiting.since, patience, Why::Alert)
+                && turn.lasted(waiting.kind_since, patience / 2, Why::Alert);
+            if lasted && !turn.silences_pending() {
                 self.open.push(Entry::open(turn, finding));
             } else {
-                self.waiting.insert(finding.subject.clone(), since);
+                self.waiting.insert(finding.subject.clone(), waiting);
+                // So that what it costs is known by the time it is told.
+                if costs(finding.kind) {
+                    turn.ask_costs(&ends(&finding.scope), ASK_EVERY, &[Survey::JetStream]);
+                }
             }
         }
     }
@@ -104,7 +173,7 @@ impl Book {
     /// Resolves incidents that a finding owned by another one explains as well.
     fn merge(&mut self, turn: &mut Turn<'_>, found: &[Finding], owners: &[Option<usize>]) {
         for (at, owner) in owners.iter().enumerate() {
-            if owner.is_some() {
+            if owner.is_some() || self.open[at].stands_apart() {
                 continue;
             }
             let scope = &self.open[at].incident.scope;

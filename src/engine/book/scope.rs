@@ -5,10 +5,41 @@ use crate::model::ids::{ClusterName, ServerKey, ServerLink};
 use crate::model::incident::{Incident, IncidentKind, Scope, Subject};
 use crate::model::intent::Forget;
 
+/// Whether incidents of this kind lie beside all others: what they tell of is no part of an outage, and no outage a part of it.
+pub(super) const fn stands_apart(kind: IncidentKind) -> bool {
+    kind.is_standing() || matches!(kind, IncidentKind::GatewayFlapping | IncidentKind::GatewayUnwanted)
+}
+
 /// Whether a finding is about what an open incident is about.
 pub(super) fn same_subject(incident: &Incident, finding: &Finding) -> bool {
     incident.subject == finding.subject
         && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
+}
+
+/// Whether one kind of trouble may show itself as the other first: all about the links of a subject, or all about who is heard there.
+pub(super) fn akin(a: IncidentKind, b: IncidentKind) -> bool {
+    about_links(a) == about_links(b)
+}
+
+fn about_links(kind: IncidentKind) -> bool {
+    match kind {
+        IncidentKind::ClusterIsolated
+        | IncidentKind::GatewayDown
+        | IncidentKind::GatewayDegraded
+        | IncidentKind::GatewayFlapping
+        | IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved => true,
+        IncidentKind::VantageLost
+        | IncidentKind::ClusterOffline
+        | IncidentKind::ServerLost
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => false,
+    }
 }
 
 /// Whether a finding touches what an open incident touches, and so may be what has become of it.

@@ -123,6 +123,18 @@ impl<'a> Draft<'a> {
             self.view.notice_by = Some(since.wall + SERVERS_NOTICE_WITHIN);
         }
         let Self { scope, view, rate, evidence, .. } = self;
-        Finding { kind, severity, subject, departure: None, scope, since, cause, view, rate, evidence }
+        Finding {
+            kind,
+            severity,
+            subject,
+            departure: None,
+            scope,
+            since,
+            cause,
+            view,
+            rate,
+            evidence,
+            flaps: None,
+        }
     }
 }

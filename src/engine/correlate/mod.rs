@@ -9,7 +9,7 @@ use super::cause;
 use super::world::{ClusterIx, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
-use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
+use crate::model::incident::{Flaps, IncidentKind, Scope, ServerView, Severity, Subject};
 use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::Now;
 use draft::Draft;
@@ -31,6 +31,8 @@ pub(super) struct Finding {
     /// Messages and bytes per second that crossed the cut server links before.
     pub(super) rate: Option<(f64, f64)>,
     pub(super) evidence: Vec<Evidence>,
+    /// How often it flapped; set for that kind only.
+    pub(super) flaps: Option<Flaps>,
 }
 
 /// A server link by place: the sending server, the receiving cluster.
@@ -234,13 +236,16 @@ impl Finder<'_> {
     /// A server that takes part in every cut of its cluster, with several remote clusters, is the cause also where remote servers
     /// happen to be cut off all together, because the links of all of them end at it.
     fn one_server_behind_all(&mut self) {
+        let cut_off = self.cut_off_from_several();
         for ix in self.suspects() {
             let cluster = self.world.servers[ix].cluster;
-            let peers = self.world.clusters[cluster].servers.iter();
-            let alone = peers.filter(|&&peer| self.world.servers[peer].present()).count() < 2;
+            let alone = self.is_alone(cluster);
             let touches =
                 |&&(server, to): &&Cut| to == cluster || self.world.servers[server].cluster == cluster;
             if alone || !self.cuts.iter().filter(touches).all(|cut| takes_part(self.world, ix, cut)) {
+                continue;
+            }
+            if self.explained_by_others(ix, &cut_off) {
                 continue;
             }
             let cuts = self.take(|world, cut| takes_part(world, ix, cut));
@@ -248,6 +253,21 @@ impl Finder<'_> {
                 self.degraded(Subject::Server(self.world.servers[ix].key.clone()), &cuts);
             }
         }
+    }
+
+    /// Servers that cannot send to several clusters.
+    fn cut_off_from_several(&self) -> BTreeSet<ServerIx> {
+        let sends = |ix: ServerIx| self.cuts.range((ix, 0)..(ix + 1, 0)).count();
+        self.cuts.iter().map(|&(server, _)| server).filter(|&server| sends(server) > 1).collect()
+    }
+
+    /// Whether every cut that the server takes part in is also one of another server that is cut off: that their links end at it by
+    /// chance says less than that.
+    fn explained_by_others(&self, ix: ServerIx, cut_off: &BTreeSet<ServerIx>) -> bool {
+        let other = |server: ServerIx| server != ix && cut_off.contains(&server);
+        let explained =
+            |&(server, to): &Cut| other(server) || peer(self.world, server, to).is_some_and(other);
+        self.cuts.iter().filter(|cut| takes_part(self.world, ix, cut)).all(explained)
     }
 
     /// A server that takes part in cuts with several remote clusters is what those cuts have in common.
@@ -265,7 +285,8 @@ impl Finder<'_> {
             let (remotes, sends) = parts.entry(server).or_default();
             remotes.insert(to);
             *sends += 1;
-            if let Some(peer) = peer(self.world, server, to) {
+            // At a lone server every link ends: that says nothing about it.
+            if let Some(peer) = peer(self.world, server, to).filter(|_| !self.is_alone(to)) {
                 parts.entry(peer).or_default().0.insert(self.world.servers[server].cluster);
             }
         }
@@ -275,6 +296,12 @@ impl Finder<'_> {
             (Reverse(remotes.len()), Reverse(*sends), &self.world.servers[*ix].key)
         });
         suspects.into_iter().map(|(ix, _)| ix).collect()
+    }
+
+    /// Whether the cluster has one present server only.
+    fn is_alone(&self, cluster: ClusterIx) -> bool {
+        let servers = self.world.clusters[cluster].servers.iter();
+        servers.filter(|&&server| self.world.servers[server].present()).count() < 2
     }
 
     fn pairs_degraded(&mut self) {

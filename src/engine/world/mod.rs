@@ -6,15 +6,20 @@ mod forget;
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Traffic, Vantage,
+    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Vantage,
 };
 
+use super::checks::Told;
+use super::flaps::{Damping, Watch};
+use super::impact::Streams;
 use super::intent::{Intent, Wanted};
 use super::rounds::Heard;
+use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{LinkState, ServerState, VantageState};
 use crate::model::time::Now;
+use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 
 /// Place of a cluster in [`World::clusters`].
@@ -38,8 +43,14 @@ pub(super) struct World {
     by_name: BTreeMap<ClusterName, ClusterIx>,
     by_key: BTreeMap<ServerKey, ServerIx>,
     by_id: HashMap<ServerId, ServerIx>,
+    /// Streams that servers lead, as they last told.
+    pub(super) streams: Streams,
     /// Clusters and servers that were not taken in because the tables are full.
     pub(super) refused: u64,
+    /// When our monotonic clock was started, by our wall clock.
+    pub(super) clock_began: Option<DateTime<Utc>>,
+    /// How much the links between clusters flap.
+    pub(super) damping: Damping,
     /// What people want.
     pub(super) intent: Intent,
 }
@@ -155,6 +166,7 @@ impl World {
             reports: Reports::default(),
             config: None,
             gateways: None,
+            told: Told::default(),
             clients: Clients::default(),
             looked: None,
             former: VecDeque::new(),
@@ -177,6 +189,7 @@ impl World {
         server.reports = Reports::default();
         server.config = None;
         server.gateways = None;
+        server.told = Told::default();
         server.looked = None;
         for path in &mut server.paths {
             path.last = None;
@@ -187,6 +200,7 @@ impl World {
             link.listed = None;
             link.peer = None;
             link.traffic = Traffic::default();
+            link.watch = Watch::default();
         }
     }
 

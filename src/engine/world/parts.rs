@@ -1,14 +1,19 @@
 //! The things that are known, and what is known of each.
 
 use super::{ClusterIx, ServerIx};
+use crate::engine::checks::Told;
+use crate::engine::flaps::Watch;
 use crate::engine::intent::Wanted;
 use crate::engine::latency::Latency;
 use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
+use crate::engine::traffic::{Ours, Traffic};
 use crate::model::ask::BeatPlan;
 use crate::model::evidence::Evidence;
 use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
-use crate::model::observation::{ConfigReport, Disconnect, GatewayConnection, ServerVersion};
+use crate::model::observation::{
+    AccountInterest, ConfigReport, Disconnect, GatewayConnection, ServerVersion,
+};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
@@ -60,6 +65,8 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) links: BTreeMap<ClusterIx, ClusterLink>,
     /// A gateway that servers of this cluster refused for bad credentials.
     pub(in crate::engine) refused: Option<Evidence>,
+    /// When it was last asked for what a loss costs.
+    pub(in crate::engine) weighed: Option<Mono>,
     /// When every cluster was last asked about this one, while it is doubted.
     pub(in crate::engine) looked: Option<Mono>,
     /// What our own host found at its gateway addresses.
@@ -78,6 +85,7 @@ impl Cluster {
             plan: None,
             links: BTreeMap::new(),
             refused: None,
+            weighed: None,
             looked: None,
             probes: Probes::default(),
         }
@@ -115,6 +123,8 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) config: Option<Box<ConfigReport>>,
     /// Its latest GATEWAYZ in this life.
     pub(in crate::engine) gateways: Option<Gateways>,
+    /// What the standing checks need of it besides.
+    pub(in crate::engine) told: Told,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
@@ -130,6 +140,8 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) made: Option<DateTime<Utc>>,
     /// Whether it has told its configuration in this life.
     pub(in crate::engine) configured: bool,
+    /// The account it calls its system account.
+    pub(in crate::engine) system_account: Option<String>,
 }
 
 /// The gateway connections that a server listed.
@@ -159,6 +171,8 @@ pub(in crate::engine) struct Path {
     pub(in crate::engine) arrived: Mono,
     /// How many late answers in a row arrived one by one, not in a burst.
     pub(in crate::engine) late: u8,
+    /// What was heard that gatewatch had asked for.
+    pub(in crate::engine) ours: Ours,
 }
 
 impl Path {
@@ -202,6 +216,10 @@ pub(in crate::engine) struct Outbound {
     /// The remote server it ends at, from GATEWAYZ.
     pub(in crate::engine) peer: Option<ServerId>,
     pub(in crate::engine) traffic: Traffic,
+    /// What shows whether it flaps.
+    pub(in crate::engine) watch: Watch,
+    /// Accounts with interest across it, as last told, and when.
+    pub(in crate::engine) interest: Option<(Mono, AccountInterest)>,
 }
 
 /// What a server says of one of its links.
@@ -216,14 +234,6 @@ pub(in crate::engine) struct Listed {
     pub(in crate::engine) connection: Option<u64>,
 }
 
-/// Traffic over one link, from the counters of successive STATSZ.
-#[derive(Debug, Clone, Copy, Default)]
-pub(in crate::engine) struct Traffic {
-    pub(in crate::engine) last: Option<(Mono, u64, u64, u64)>,
-    /// Messages and bytes per second.
-    pub(in crate::engine) rate: Option<(f64, f64)>,
-}
-
 impl Outbound {
     pub(in crate::engine) fn new(now: Now) -> Self {
         Self {
@@ -235,6 +245,8 @@ impl Outbound {
             denied: false,
             peer: None,
             traffic: Traffic::default(),
+            watch: Watch::default(),
+            interest: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::TYPE_PREFIX;
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::transition::Transition;
-use crate::wire::body::{BasisWord, ChangeBody, EvidenceBody, Stamp};
+use crate::wire::body::{BasisWord, ChangeBody, EvidenceBody, LinkStateBody, Stamp};
 use crate::wire::json::{self, ReadError};
 use crate::wire::{text, token};
 use schemars::JsonSchema;
@@ -84,6 +84,18 @@ pub(super) fn subject(change: &ChangeBody) -> String {
     format!("event.{entity}.{state}.{cluster}.{last}")
 }
 
+/// What crosses a link has caught up: that is told like a state, though the link was up before.
+fn link_token(state: LinkStateBody) -> &'static str {
+    match state {
+        LinkStateBody::Resynced { .. } => "resynced",
+        LinkStateBody::Unknown
+        | LinkStateBody::Up
+        | LinkStateBody::Degraded { .. }
+        | LinkStateBody::Down
+        | LinkStateBody::Retired => LinkState::from(state).token(),
+    }
+}
+
 struct Tokens {
     entity: &'static str,
     state: &'static str,
@@ -108,7 +120,7 @@ impl Tokens {
                 ..tokens("server_link", ServerLinkState::from(*to).token(), cluster, Some(remote))
             },
             ChangeBody::Link { cluster, remote, to, .. } => {
-                tokens("link", LinkState::from(*to).token(), cluster, Some(remote))
+                tokens("link", link_token(*to), cluster, Some(remote))
             }
             ChangeBody::Server { cluster, server, to, .. } => {
                 tokens("server", ServerState::from(*to).token(), cluster, Some(server))

@@ -139,6 +139,11 @@ pub enum LinkStateBody {
     Down,
     /// No longer expected.
     Retired,
+    /// Up, and by now all that is known to cross it has caught up after a heal. Stands in events only.
+    Resynced {
+        /// How long after the heal, in milliseconds.
+        after_ms: u64,
+    },
 }
 
 impl From<LinkState> for LinkStateBody {
@@ -157,7 +162,7 @@ impl From<LinkStateBody> for LinkState {
     fn from(body: LinkStateBody) -> Self {
         match body {
             LinkStateBody::Unknown => Self::Unknown,
-            LinkStateBody::Up => Self::Up,
+            LinkStateBody::Up | LinkStateBody::Resynced { .. } => Self::Up,
             LinkStateBody::Degraded { cut, of } => Self::Degraded { cut, of },
             LinkStateBody::Down => Self::Down,
             LinkStateBody::Retired => Self::Retired,
@@ -231,6 +236,14 @@ impl From<&Change> for ChangeBody {
                 remote: link.to.to_string(),
                 from: (*from).into(),
                 to: (*to).into(),
+            },
+            Change::Resynced { link, after } => Self::Link {
+                cluster: link.from.to_string(),
+                remote: link.to.to_string(),
+                from: LinkStateBody::Up,
+                to: LinkStateBody::Resynced {
+                    after_ms: u64::try_from(after.as_millis()).unwrap_or(u64::MAX),
+                },
             },
             Change::Server { server, id, from, to } => Self::Server {
                 cluster: server.cluster.to_string(),

@@ -17,6 +17,8 @@ pub enum What {
     Gateways,
     /// Answer to VARZ.
     Config,
+    /// Answer to JSZ.
+    JetStream,
     /// LAMEDUCK.
     LameDuck,
     /// SHUTDOWN.
@@ -38,6 +40,7 @@ impl What {
             Self::Stats => "statsz",
             Self::Gateways => "gatewayz",
             Self::Config => "varz",
+            Self::JetStream => "jsz",
             Self::LameDuck => "lameduck",
             Self::Shutdown => "shutdown",
             Self::AuthError => "auth_error",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 const WHAT: What = What::Gateways;
 
-/// Most names of accounts that are kept of one connection.
+/// Most accounts that are kept of one connection.
 const MAX_ACCOUNTS: usize = 64;
 
 #[derive(Deserialize)]
@@ -99,13 +99,14 @@ fn connection(
 fn interest(accounts: &[Account<'_>]) -> AccountInterest {
     let subscriptions =
         |account: &Account<'_>| json::count(account.num_subs) + json::count(account.num_queue_subs);
-    let interested: Vec<_> = accounts.iter().filter(|account| subscriptions(account) > 0).collect();
-    let mut names: Vec<String> = interested.iter().filter_map(|account| json::text(&account.name)).collect();
-    names.sort();
-    names.truncate(MAX_ACCOUNTS);
+    let mut interested: Vec<_> = accounts.iter().filter(|account| subscriptions(account) > 0).collect();
+    let total = interested.len() as u64;
+    interested.sort_by(|a, b| a.name.cmp(&b.name));
+    let first = interested.into_iter().take(MAX_ACCOUNTS);
     AccountInterest {
-        names,
-        total: interested.len() as u64,
-        subscriptions: interested.iter().map(|account| subscriptions(account)).sum(),
+        subscriptions: first
+            .filter_map(|account| Some((json::text(&account.name)?, subscriptions(account))))
+            .collect(),
+        total,
     }
 }

@@ -10,6 +10,7 @@ mod config;
 mod error;
 mod gateways;
 pub mod greeting;
+mod jetstream;
 mod json;
 mod names;
 mod server;
@@ -127,6 +128,7 @@ impl Decoder {
             Heard::StatsOf { id } => Fact::Stats(stats::decode(names, Some(id), payload)?),
             Heard::Gateways => Fact::Gateways(gateways::decode(names, payload)?),
             Heard::Config => Fact::Config(config::decode(names, payload)?),
+            Heard::JetStream => Fact::JetStream(jetstream::decode(names, payload)?),
             Heard::Leaving { id } => Fact::Leaving(advisory::departure(names, what, id, payload)?),
             Heard::Stopped { id } => Fact::Stopped(advisory::departure(names, what, id, payload)?),
             Heard::AuthError { id } => Fact::AuthError(advisory::auth_error(names, id, payload)?),

@@ -9,7 +9,7 @@ use std::hash::Hash;
 /// Longest name or id, in bytes.
 pub const MAX_NAME: usize = 256;
 
-/// Most gateways, connections or addresses in one message.
+/// Most gateways, connections, addresses, accounts or streams in one message.
 pub const MAX_LISTED: usize = 4096;
 
 /// Most names of a kind that are kept. Beyond it the table starts anew: names that are in use stay valid, they are only
@@ -66,6 +66,12 @@ impl Names {
     pub(super) fn server(&mut self, what: What, text: &str) -> Result<ServerName, DecodeError> {
         plain(text).map_err(|source| DecodeError::BadName { what, field: "the server's name", source })?;
         Ok(intern(&mut self.servers, text))
+    }
+
+    /// A name that is heard too seldom to be kept.
+    pub(super) fn text(what: What, field: &'static str, text: &str) -> Result<String, DecodeError> {
+        plain(text).map_err(|source| DecodeError::BadName { what, field, source })?;
+        Ok(text.to_owned())
     }
 
     /// A server's id: it becomes a token of the subjects on which the server is asked.

@@ -30,7 +30,7 @@ pub fn request(server: &ServerId, what: Survey) -> String {
     format!("$SYS.REQ.SERVER.{server}.{}", survey_token(what))
 }
 
-/// Where to ask every server at once. Send [`ping_body`] and a reply subject with it: a STATSZ ping *without* a reply subject
+/// Where to ask every server at once. Send a [`body`] and a reply subject with it: a STATSZ ping *without* a reply subject
 /// makes every server broadcast to all the others.
 #[must_use]
 pub const fn ping(what: Survey) -> &'static str {
@@ -42,10 +42,27 @@ pub const fn ping(what: Survey) -> &'static str {
     }
 }
 
-/// Body of a [`ping`] that only servers of this cluster answer.
+/// Body of a question: what is to be told, and, of a [`ping`], the only cluster whose servers are to answer. Empty when it says nothing.
 #[must_use]
-pub fn ping_body(cluster: &ClusterName) -> String {
-    serde_json::json!({ "cluster": cluster.as_str(), "exact_match": true }).to_string()
+pub fn body(what: Survey, cluster: Option<&ClusterName>) -> String {
+    let mut body = serde_json::Map::new();
+    for option in options(what) {
+        body.insert((*option).to_owned(), true.into());
+    }
+    if let Some(cluster) = cluster {
+        body.insert("cluster".to_owned(), cluster.as_str().into());
+        body.insert("exact_match".to_owned(), true.into());
+    }
+    if body.is_empty() { String::new() } else { serde_json::Value::from(body).to_string() }
+}
+
+/// What the answer is to hold beyond what it always holds. Of accounts with streams, a server lists the first 1,024 by name.
+const fn options(what: Survey) -> &'static [&'static str] {
+    match what {
+        Survey::Stats | Survey::Gateways | Survey::Config => &[],
+        Survey::Interest => &["accounts"],
+        Survey::JetStream => &["accounts", "streams", "stream_leader_only"],
+    }
 }
 
 /// Where to ask one server for a beat: its identity, the smallest answer there is (about 100 bytes, servers >= 2.10).
@@ -89,6 +106,7 @@ pub(super) enum Heard<'a> {
     StatsOf { id: &'a str },
     Gateways,
     Config,
+    JetStream,
     Leaving { id: &'a str },
     Stopped { id: &'a str },
     AuthError { id: &'a str },
@@ -139,6 +157,7 @@ impl<'a> Heard<'a> {
             "STATSZ" => Some(Self::Stats),
             "GATEWAYZ" => Some(Self::Gateways),
             "VARZ" => Some(Self::Config),
+            "JSZ" => Some(Self::JetStream),
             _ => None,
         })
     }
@@ -149,6 +168,7 @@ impl<'a> Heard<'a> {
             Self::Stats | Self::StatsOf { .. } => What::Stats,
             Self::Gateways => What::Gateways,
             Self::Config => What::Config,
+            Self::JetStream => What::JetStream,
             Self::Leaving { .. } => What::LameDuck,
             Self::Stopped { .. } => What::Shutdown,
             Self::AuthError { .. } => What::AuthError,
@@ -160,7 +180,7 @@ impl<'a> Heard<'a> {
     /// Whether it answers a question of ours; such an answer is empty when nobody listens to the question.
     pub(super) const fn is_answer(self) -> bool {
         match self {
-            Self::Beat { .. } | Self::Stats | Self::Gateways | Self::Config => true,
+            Self::Beat { .. } | Self::Stats | Self::Gateways | Self::Config | Self::JetStream => true,
             Self::StatsOf { .. }
             | Self::Leaving { .. }
             | Self::Stopped { .. }
@@ -222,6 +242,8 @@ mod tests {
         assert_eq!(parse(survey_reply("_INBOX.x", Survey::Stats, 7)), Some(What::Stats));
         assert_eq!(parse(survey_reply("_INBOX.x", Survey::Gateways, 7)), Some(What::Gateways));
         assert_eq!(parse(survey_reply("_INBOX.x", Survey::Config, 7)), Some(What::Config));
+        assert_eq!(parse(survey_reply("_INBOX.x", Survey::Interest, 7)), Some(What::Gateways));
+        assert_eq!(parse(survey_reply("_INBOX.x", Survey::JetStream, 7)), Some(What::JetStream));
     }
 
     #[test]
@@ -230,6 +252,18 @@ mod tests {
         assert_eq!(request(&id, Survey::Config), "$SYS.REQ.SERVER.NABC.VARZ");
         assert_eq!(beat_request(&id), "$SYS.REQ.SERVER.NABC.IDZ");
         assert_eq!(ping(Survey::Gateways), "$SYS.REQ.SERVER.PING.GATEWAYZ");
-        assert_eq!(ping_body(&ClusterName::from("ea\"st")), r#"{"cluster":"ea\"st","exact_match":true}"#);
+        assert_eq!(ping(Survey::JetStream), "$SYS.REQ.SERVER.PING.JSZ");
+    }
+
+    #[test]
+    fn a_body_holds_the_filter_and_what_is_to_be_told() {
+        let cluster = ClusterName::from("ea\"st");
+        assert_eq!(body(Survey::Stats, None), "");
+        assert_eq!(body(Survey::Stats, Some(&cluster)), r#"{"cluster":"ea\"st","exact_match":true}"#);
+        assert_eq!(body(Survey::Interest, None), r#"{"accounts":true}"#);
+        assert_eq!(
+            body(Survey::JetStream, Some(&cluster)),
+            r#"{"accounts":true,"cluster":"ea\"st","exact_match":true,"stream_leader_only":true,"streams":true}"#
+        );
     }
 }

@@ -11,6 +11,12 @@ pub fn change(change: &Change) -> String {
             format!("link {link} {} (was {from})", server_link(*to))
         }
         Change::Link { link, from, to } => format!("gateway {link} {} (was {from})", link_state(*to)),
+        Change::Resynced { link, after } => {
+            let seconds = after.as_secs_f64();
+            format!(
+                "gateway {link} is resynced: interest and copies had caught up {seconds:.1} s after the heal"
+            )
+        }
         Change::Server { server, from, to, .. } => {
             format!("server {server} {} (was {from})", server_state(*to))
         }

@@ -36,6 +36,7 @@ fn change(change: &Change, in_detail: bool) -> Option<String> {
         Change::Link { link, from, to } => {
             format!("link {link}: {} -> {}", link_state(*from), link_state(*to))
         }
+        Change::Resynced { link, after } => format!("link {link}: resynced after {} ms", after.as_millis()),
         Change::Server { server, id, from, to } => format!("server {server} ({id}): {from} -> {to}"),
         Change::Cluster { cluster, from, to } => {
             format!("cluster {cluster}: {} -> {}", cluster_state(*from), cluster_state(*to))

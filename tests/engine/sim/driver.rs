@@ -157,7 +157,8 @@ impl Sim {
             Output::Forgotten(what, outcome) => self.tell(Told::Step(format!("{what}: {outcome}"))),
             Output::Probe(request) => self.probe(request),
             Output::Ask(request) => {
-                let cluster = self.place(request.cluster.as_str());
+                // A name that some configuration has wrong stands for nobody.
+                let Some(cluster) = self.find(request.cluster.as_str()) else { return };
                 let everywhere = request.through == Through::All;
                 let event = Event::Ask { cluster, servers: request.servers, what: request.what, everywhere };
                 self.at(self.now + 1, event);
@@ -180,7 +181,7 @@ impl Sim {
     }
 
     fn plan(&mut self, plan: &BeatPlan) {
-        let cluster = self.place(plan.cluster.as_str());
+        let Some(cluster) = self.find(plan.cluster.as_str()) else { return };
         let servers = plan.servers.iter().filter_map(|id| self.ids.get(id).copied()).collect();
         self.driver.plans.insert(cluster, Plan { everywhere: plan.through == Through::All, servers });
     }

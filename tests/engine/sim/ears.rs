@@ -72,6 +72,17 @@ impl Sim {
         }
     }
 
+    /// A cluster was found that a connection is wanted into.
+    pub(super) fn ears_wanted(&mut self, at: usize) {
+        if self.ears[at].wanted || !self.story.clusters[at].vantage {
+            return;
+        }
+        self.ears[at].wanted = true;
+        self.change(at, VantageEvent::Dialling);
+        let epoch = self.ears[at].epoch;
+        self.after(1, 50, Event::EarsDial { at, epoch });
+    }
+
     pub(super) fn stop_ears(&mut self) {
         for ears in &mut self.ears {
             ears.epoch += 1;

@@ -3,11 +3,13 @@
 //! What is sent over one whose packets vanish is held and delivered after the heal, late, unless the servers have noticed and closed it
 //! meanwhile (31 to 42 s). A closed one is dialled anew about a second later, and until then what is sent is lost.
 
+use super::config::Flaw;
 use super::mail::Parcel;
 use super::servers::Health;
 use super::{Event, Sim};
 use crate::story::{Between, Cut};
 use gatewatch::model::ask::Survey;
+use gatewatch::model::observation::{AuthError, Fact};
 
 /// One outbound connection.
 #[derive(Debug)]
@@ -15,6 +17,8 @@ pub(super) struct Gateway {
     pub(super) id: u64,
     pub(super) peer: usize,
     pub(super) since: u64,
+    /// Until then what is sent waits behind a packet that is sent again.
+    pub(super) clear_at: u64,
     /// When something last arrived at its far end.
     pub(super) arrived: u64,
     /// Packets of it vanish, or their loss is not yet made good.
@@ -38,6 +42,7 @@ impl Sim {
             id: self.connections,
             peer,
             since: self.now,
+            clear_at: 0,
             arrived: self.now,
             stuck: false,
             silent: None,
@@ -46,16 +51,24 @@ impl Sim {
         self.servers[server].out[to] = Some(gateway);
     }
 
+    /// Dials a cluster between so many milliseconds from now.
+    pub(super) fn dial_within(&mut self, server: usize, to: usize, (soon, late): (u64, u64)) {
+        let life = self.servers[server].life;
+        self.servers[server].dialling[to] = true;
+        self.after(soon, late, Event::Redial { server, life, to });
+    }
+
     pub(super) fn cut(&mut self, cut: Cut, between: Between) {
         self.cuts.push((cut, between));
         self.review_gateways();
     }
 
     pub(super) fn heal(&mut self, between: Option<&Between>) {
-        match between {
-            Some(between) => self.cuts.retain(|(_, cut)| cut != between),
-            None => self.cuts.clear(),
-        }
+        let ends = |of: &Between| between.is_none_or(|between| between == of);
+        self.cuts.retain(|(_, of)| !ends(of));
+        self.dial_cuts.retain(|(_, of)| !ends(of));
+        self.slow.retain(|(of, _)| !ends(of));
+        self.lossy.retain(|(of, _)| !ends(of));
         self.review_gateways();
     }
 
@@ -68,13 +81,19 @@ impl Sim {
         }
     }
 
-    fn concerns(&self, between: &Between, server: usize, peer: usize) -> bool {
+    pub(super) fn concerns(&self, between: &Between, server: usize, peer: usize) -> bool {
         let meant = |from, to| self.is_meant(server, from) && self.is_meant(peer, to);
         meant(&between.from, &between.to) || (between.both && meant(&between.to, &between.from))
     }
 
     fn cut_between(&self, server: usize, peer: usize) -> Option<Cut> {
         self.cuts.iter().find(|(_, between)| self.concerns(between, server, peer)).map(|(cut, _)| *cut)
+    }
+
+    /// What a new connection would meet.
+    pub(super) fn dial_cut(&self, server: usize, peer: usize) -> Option<Cut> {
+        let cuts = self.cuts.iter().chain(&self.dial_cuts);
+        cuts.rev().find(|(_, between)| self.concerns(between, server, peer)).map(|(cut, _)| *cut)
     }
 
     fn all_gateways(&self) -> Vec<(usize, usize)> {
@@ -145,8 +164,7 @@ impl Sim {
 
     fn close_gateway(&mut self, server: usize, to: usize) {
         self.servers[server].out[to] = None;
-        let life = self.servers[server].life;
-        self.after(900, 1_300, Event::Redial { server, life, to });
+        self.dial_within(server, to, (900, 1_300));
     }
 
     pub(super) fn close_gateways_to(&mut self, peer: usize) {
@@ -158,40 +176,76 @@ impl Sim {
     }
 
     pub(super) fn redial(&mut self, server: usize, life: u32, to: usize) {
-        let owner = &self.servers[server];
-        if owner.life != life || owner.health == Health::Dead || owner.out[to].is_some() {
+        if self.servers[server].life != life {
             return;
         }
-        let again = Event::Redial { server, life, to };
-        let peer = if owner.health == Health::Running { self.someone_of(to) } else { None };
-        let Some(peer) = peer else { return self.after(900, 1_200, again) };
-        match self.cut_between(server, peer) {
-            Some(Cut::Refuse) => self.after(900, 1_200, again),
-            Some(Cut::Drop) => self.after(1_000, 2_000, again),
-            None if self.servers[peer].health == Health::Frozen => self.after(2_000, 3_000, again),
+        self.servers[server].dialling[to] = false;
+        if self.servers[server].health == Health::Dead || self.servers[server].out[to].is_some() {
+            return;
+        }
+        // What nobody tells of any more is forgotten.
+        let Some(flaw) = self.way_to(server, to) else { return };
+        let running = self.servers[server].health == Health::Running;
+        let peer = if running { self.someone_of(to) } else { None };
+        match (peer, flaw) {
+            (None, _) | (Some(_), Some(Flaw::Port)) => self.dial_within(server, to, (900, 1_200)),
+            (Some(_), Some(Flaw::Dns)) => self.dial_within(server, to, (1_000, 1_500)),
+            (Some(peer), Some(Flaw::Password)) => self.refused(server, to, peer),
+            (Some(peer), None) => self.dial(server, to, peer),
+        }
+    }
+
+    fn dial(&mut self, server: usize, to: usize, peer: usize) {
+        match self.dial_cut(server, peer) {
+            Some(Cut::Refuse) => self.dial_within(server, to, (900, 1_200)),
+            Some(Cut::Drop) => self.dial_within(server, to, (1_000, 2_000)),
+            None if self.servers[peer].health == Health::Frozen => {
+                self.dial_within(server, to, (2_000, 3_000));
+            }
             None => {
                 // A server that dials says so before the link is listed.
                 let report = self.report(server, Survey::Stats, false);
                 self.broadcast(server, &report);
-                let peer_life = self.servers[peer].life;
+                let (life, peer_life) = (self.servers[server].life, self.servers[peer].life);
+                self.servers[server].dialling[to] = true;
                 self.after(10, 30, Event::Linked { server, life, to, peer, peer_life });
             }
         }
     }
 
+    /// A wrong password: the other side says so, and the dial is tried again about twenty times a second.
+    fn refused(&mut self, server: usize, to: usize, peer: usize) {
+        if self.dial_cut(server, peer).is_none() && self.servers[peer].health == Health::Running {
+            let error = AuthError {
+                server: self.identity(peer),
+                gateway: true,
+                peer: Some(self.servers[server].id.as_str().to_owned()),
+                reason: Some("authentication_failure".to_owned()),
+            };
+            self.broadcast(peer, &Fact::AuthError(error));
+        }
+        self.dial_within(server, to, (45, 55));
+    }
+
     pub(super) fn linked(&mut self, server: usize, life: u32, to: usize, peer: (usize, u32)) {
+        if self.servers[server].life != life {
+            return;
+        }
+        self.servers[server].dialling[to] = false;
         let (owner, other) = (&self.servers[server], &self.servers[peer.0]);
-        if owner.life != life || owner.health == Health::Dead {
+        if owner.health == Health::Dead || owner.out[to].is_some() {
             return;
         }
         let reachable = other.life == peer.1
             && other.health == Health::Running
             && owner.health == Health::Running
-            && self.cut_between(server, peer.0).is_none();
+            && self.dial_cut(server, peer.0).is_none()
+            && self.agree(server, peer.0);
         if reachable {
             self.link(server, to, peer.0);
+            self.gossip();
         } else {
-            self.after(900, 1_200, Event::Redial { server, life, to });
+            self.dial_within(server, to, (900, 1_200));
         }
     }
 }

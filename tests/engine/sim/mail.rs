@@ -86,7 +86,7 @@ impl Sim {
             return self.deliver(parcel, (at, there), delay);
         }
         let (latency, jitter) = self.clusters[here].wan[there];
-        let delay = delay + latency + self.jitter(at, there, jitter);
+        let delay = delay + latency + self.jitter(at, there, jitter) + self.hindrance(at, there);
         match &mut self.servers[at].out[there] {
             None => {}
             Some(gateway) if gateway.stuck => gateway.held.push(parcel),
@@ -96,6 +96,25 @@ impl Sim {
                 self.forward(parcel, peer, delay);
             }
         }
+    }
+
+    /// What a slow or lossy way adds: a lost packet is sent again after a while, and all that is behind it waits.
+    fn hindrance(&mut self, at: usize, there: usize) -> u64 {
+        let Some(peer) = self.servers[at].out[there].as_ref().map(|gateway| gateway.peer) else { return 0 };
+        if self.slow.is_empty() && self.lossy.is_empty() {
+            return 0;
+        }
+        let slow = self.slow.iter().filter(|(between, _)| self.concerns(between, at, peer));
+        let slow: u64 = slow.map(|(_, (ms, jitter))| ms + self.jitter(at, there, *jitter)).sum();
+        let lossy = self.lossy.iter().filter(|(between, _)| self.concerns(between, at, peer));
+        let share: u64 = lossy.map(|(_, share)| *share).sum();
+        let (lost, span) = (self.jitter(at, there, 99) < share, 200 + self.jitter(at, there, 250));
+        let now = self.now;
+        let Some(gateway) = self.servers[at].out[there].as_mut() else { return slow };
+        if lost {
+            gateway.clear_at = gateway.clear_at.max(now) + span;
+        }
+        slow + gateway.clear_at.saturating_sub(now)
     }
 
     /// Chance that depends on nothing but the moment and the way: what is asked more or less often changes nothing else.
@@ -118,8 +137,15 @@ impl Sim {
                 if door != at && self.servers[door].health == Health::Frozen {
                     return self.servers[door].held.push(Parcel::Fact { to, epoch, from, fact });
                 }
-                // What one server sends to one place stays in order.
-                let due = self.ears[to].in_order(from, self.now + delay);
+                let fate = self.fate(from, to, &fact);
+                if fate.lost {
+                    return;
+                }
+                // What one server sends to one place stays in order, but for chaos.
+                let due = self.ears[to].in_order(from, self.now + delay + fate.late) + fate.overtaken;
+                if let Some(later) = fate.again {
+                    self.at(due + later, Event::Heard { at: to, epoch, fact: fact.clone() });
+                }
                 self.at(due, Event::Heard { at: to, epoch, fact });
             }
         }
@@ -128,7 +154,7 @@ impl Sim {
     /// Asks through our connection into a cluster.
     pub(super) fn ask_through(&mut self, ears: usize, server: usize, life: u32, question: Question) {
         let Some(door) = self.ears[ears].server else { return };
-        if self.ears[ears].is_cut() {
+        if !self.may_ask || self.ears[ears].is_cut() || self.question_lost(ears, server) {
             return;
         }
         self.forward(Parcel::Question { to: server, life, question }, door, 0);

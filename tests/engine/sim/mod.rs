@@ -3,17 +3,20 @@
 //! No threads and no clock: one queue of events, drained in order of time. What servers, gateways and connections do follows what was
 //! measured on real ones; chance (who dials whom, jitter, when a dead connection is noticed) comes from the story's seed.
 
+mod chaos;
+mod config;
 mod driver;
 mod ears;
 mod gateways;
 mod mail;
+mod operator;
 mod rng;
 mod servers;
 mod steps;
 
 pub(crate) use rng::Rng;
 
-use crate::story::{Between, Cut, Sel, Story};
+use crate::story::{Between, Cut, Moment, Sel, Step, Story};
 use chrono::{DateTime, TimeDelta, Utc};
 use driver::Driver;
 use ears::Ears;
@@ -26,6 +29,7 @@ use gatewatch::model::probe::GatewayAddress;
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::transition::Transition;
 use mail::Question;
+use operator::Operator;
 use servers::Server;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BinaryHeap};
@@ -51,7 +55,20 @@ pub(crate) struct Sim {
     clusters: Vec<Cluster>,
     servers: Vec<Server>,
     ids: BTreeMap<ServerId, (usize, u32)>,
+    /// Its steps, with what repeats written out: when, which step it belongs to, what.
+    parts: Vec<(u64, usize, Step)>,
+    operator: Operator,
+    /// When each step was begun and done.
+    pub(crate) moments: Vec<Moment>,
     cuts: Vec<(Cut, Between)>,
+    /// Cuts that concern new connections only.
+    dial_cuts: Vec<(Cut, Between)>,
+    /// Connections on which each message takes longer: by so many milliseconds and a random part of the jitter.
+    slow: Vec<(Between, (u64, u64))>,
+    /// Connections on which so many of a hundred messages must be sent again.
+    lossy: Vec<(Between, u64)>,
+    /// Servers take questions of ours.
+    may_ask: bool,
     connections: u64,
     ears: Vec<Ears>,
     driver: Driver,
@@ -93,6 +110,7 @@ enum Event {
     EarsDial { at: usize, epoch: u32 },
     EarsUp { at: usize, epoch: u32, server: usize },
     EarsFail { at: usize, epoch: u32, why: Disconnect },
+    EarsWanted { at: usize },
     EarsSilent { at: usize, epoch: u32 },
     Heard { at: usize, epoch: u32, fact: Box<Fact> },
     Asked { server: usize, life: u32, question: Question },
@@ -101,6 +119,7 @@ enum Event {
     Linked { server: usize, life: u32, to: usize, peer: usize, peer_life: u32 },
     Stale { server: usize, to: usize, connection: u64, since: u64 },
     Unstick { server: usize, to: usize, connection: u64, since: u64 },
+    Operate,
     Start { server: usize },
     Kill { server: usize, life: u32 },
     CloseClients { server: usize, life: u32 },
@@ -155,17 +174,25 @@ impl Sim {
             clusters: Vec::new(),
             servers: Vec::new(),
             ids: BTreeMap::new(),
+            parts: parts(story),
+            operator: Operator::default(),
+            moments: vec![Moment::default(); story.steps.len()],
             cuts: Vec::new(),
+            dial_cuts: Vec::new(),
+            slow: Vec::new(),
+            lossy: Vec::new(),
+            may_ask: true,
             connections: 0,
             ears: Vec::new(),
             driver: Driver::default(),
             told: Vec::new(),
         };
         sim.lay_out();
+        story.given.iter().for_each(|step| sim.given(step));
         sim.boot();
-        for at in 0..story.steps.len() {
-            let due = sim.start + story.steps[at].0;
-            sim.at(due, Event::Step(at));
+        for part in 0..sim.parts.len() {
+            let due = sim.start + sim.parts[part].0;
+            sim.at(due, Event::Step(part));
         }
         sim.start_gatewatch(None);
         sim
@@ -173,15 +200,25 @@ impl Sim {
 
     /// Runs the story to its end.
     pub(crate) fn run(&mut self) {
-        let end = self.start + self.story.end;
-        while let Some(next) = self.next_moment().filter(|&next| next <= end) {
+        while let Some(next) = self.next_moment().filter(|&next| next <= self.end()) {
             self.set_now(next);
             while let Some(due) = self.queue.pop_if_due(next) {
                 self.happen(due.event);
             }
             self.tick();
         }
-        self.set_now(end);
+        self.set_now(self.end());
+    }
+
+    /// As [`Sim::run`]; servers that are drained or stopped are waited for, as on real ones, before the story goes on.
+    pub(crate) fn run_patiently(&mut self) {
+        self.operator.patient = true;
+        self.run();
+    }
+
+    /// When the story ends, as far as known: what takes long moves it.
+    fn end(&self) -> u64 {
+        self.start + self.story.end + self.operator.moves_end_by(self.now)
     }
 
     /// Has the engine told something at this time of the story.
@@ -214,7 +251,8 @@ impl Sim {
                 let named = |(a, b): &(String, String)| {
                     (a == name && *b == spec.name) || (b == name && *a == spec.name)
                 };
-                story.links.is_empty() || story.links.iter().any(named)
+                let there = !spec.absent && !story.clusters[other].absent;
+                there && (story.links.is_empty() || story.links.iter().any(named))
             };
             self.clusters.push(Cluster {
                 name: spec.name.as_str().into(),
@@ -224,7 +262,9 @@ impl Sim {
                     .map(|other| if other == ix { (1, 1) } else { (4, 3) })
                     .collect(),
             });
-            self.ears.push(Ears::new(spec.vantage));
+            self.ears.push(Ears::new(spec.vantage && !spec.absent));
+        }
+        for (ix, spec) in story.clusters.iter().enumerate().filter(|(_, spec)| !spec.absent) {
             for _ in 0..spec.servers {
                 self.add_server(ix);
             }
@@ -275,6 +315,7 @@ impl Sim {
             Event::EarsDial { at, epoch } => self.ears_dial(at, epoch),
             Event::EarsUp { at, epoch, server } => self.ears_up(at, epoch, server),
             Event::EarsFail { at, epoch, why } => self.ears_fail(at, epoch, why),
+            Event::EarsWanted { at } => self.ears_wanted(at),
             Event::EarsSilent { at, epoch } => self.ears_silent(at, epoch),
             Event::Heard { at, epoch, fact } => self.heard(at, epoch, *fact),
             Event::Asked { server, life, question } => self.asked(server, life, question),
@@ -285,6 +326,7 @@ impl Sim {
             }
             Event::Stale { server, to, connection, since } => self.stale(server, to, connection, since),
             Event::Unstick { server, to, connection, since } => self.unstick(server, to, connection, since),
+            Event::Operate => self.operate(),
             Event::Start { server } => self.start_server(server),
             Event::Kill { server, life } => self.kill_life(server, life),
             Event::CloseClients { server, life } => self.close_clients(server, life),
@@ -307,10 +349,25 @@ impl Sim {
         }
     }
 
-    fn place(&self, cluster: &str) -> usize {
-        let found = self.clusters.iter().position(|one| one.name.as_str() == cluster);
-        found.unwrap_or_else(|| panic!("the story has no cluster {cluster}"))
+    fn find(&self, cluster: &str) -> Option<usize> {
+        self.clusters.iter().position(|one| one.name.as_str() == cluster)
     }
+
+    fn place(&self, cluster: &str) -> usize {
+        self.find(cluster).unwrap_or_else(|| panic!("the story has no cluster {cluster}"))
+    }
+}
+
+/// The steps of a story in order of time, with what repeats written out.
+fn parts(story: &Story) -> Vec<(u64, usize, Step)> {
+    let steps = story.steps.iter().enumerate();
+    let mut parts: Vec<_> = steps
+        .flat_map(|(of, (at, step))| {
+            step.unfolded().into_iter().map(move |(after, step)| (at + after, of, step))
+        })
+        .collect();
+    parts.sort_by_key(|(at, ..)| *at);
+    parts
 }
 
 trait PopIfDue {

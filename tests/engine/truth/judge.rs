@@ -1,12 +1,20 @@
 //! Compares what was told with the truth.
 
-use super::plan::{Expected, Fault, LASTING, PAUSE, Plan};
+use super::plan::{Expected, Fault, LASTING, Plan};
 use crate::invariants::Invariants;
 use crate::sim::{Sim, Told};
+use crate::story::Moment;
+use gatewatch::model::ids::{ClusterName, ServerKey};
 use gatewatch::model::incident::{Direction, Incident, IncidentEvent, IncidentKind, Stage, Subject};
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use gatewatch::model::transition::Change;
+
+/// A cluster, or a server of one.
+type Gone = (String, Option<usize>);
+
+/// So long before an operator is done, what was done may be told already. Milliseconds.
+const EARLY: u64 = 60_000;
 
 /// How soon a lasting fault was seen and told of. Milliseconds after it began.
 #[derive(Debug, Clone, Copy)]
@@ -16,8 +24,12 @@ pub(super) struct Delay {
     pub(super) told: u64,
 }
 
+/// A step that takes no longer than so many milliseconds moves none of those after it.
+const IN_TIME: u64 = 500;
+
 /// Every way in which a run contradicts the truth.
 pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec<String> {
+    let plan = &as_played(plan, sim);
     let mut wrong = continuity(sim);
     let events: Vec<(u64, &IncidentEvent)> = sim.told.iter().filter_map(incident).collect();
     for (at, event) in &events {
@@ -25,13 +37,29 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
             wrong.push(why);
         }
     }
-    if !plan.entangled {
+    if !plan.entangled && !plan.blind {
         for fault in &plan.faults {
-            wrong.extend(liveness(fault, sim, &events, delays));
+            wrong.extend(liveness(plan, fault, sim, &events, delays));
         }
     }
-    wrong.extend(closure(sim.snapshot().as_ref()));
+    let gone = plan.faults.iter().find_map(|fault| fault.gone.as_ref());
+    wrong.extend(closure(sim.snapshot(), gone));
     wrong
+}
+
+/// The plan with its times as they were: what an operator does takes long, and moves all that comes after it.
+fn as_played(plan: &Plan, sim: &Sim) -> Plan {
+    let late = |moment: &Moment| (moment.done - moment.began).saturating_sub(IN_TIME);
+    let played = |at: u64| {
+        let before = plan.story.steps.iter().zip(&sim.moments).filter(|((planned, _), _)| *planned < at);
+        at + before.map(|(_, moment)| late(moment)).sum::<u64>()
+    };
+    let mut plan = plan.clone();
+    for fault in &mut plan.faults {
+        (fault.from, fault.to) = (played(fault.from), played(fault.to));
+        fault.expected.iter_mut().for_each(|expected| expected.since = played(expected.since));
+    }
+    plan
 }
 
 fn incident((at, told): &(i64, Told)) -> Option<(u64, &IncidentEvent)> {
@@ -47,7 +75,11 @@ fn continuity(sim: &Sim) -> Vec<String> {
     for (at, told) in &sim.told {
         let result = match told {
             // Another life of gatewatch begins with nothing known but the incidents that were open.
-            Told::Step(step) if step == "gatewatch starts" => {
+            Told::Step(step) if step == "gatewatch starts afresh" => {
+                invariants = Invariants::default();
+                Ok(())
+            }
+            Told::Step(step) if step == "gatewatch starts" || step.starts_with("gatewatch permissions") => {
                 invariants = Invariants::with_open(invariants.open());
                 Ok(())
             }
@@ -64,10 +96,10 @@ fn continuity(sim: &Sim) -> Vec<String> {
 fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
     let incident = &event.incident;
     let mut begun = plan.faults.iter().filter(|fault| fault.from <= at);
-    let explained = if plan.entangled {
+    let explained = if plan.entangled || plan.blind {
         begun.any(|fault| entangled(fault, &incident.subject))
     } else {
-        begun.any(|fault| at <= fault.to + PAUSE && explains(fault, incident))
+        begun.any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
     };
     let told = format!("at {at} ms: {} {} {:?}", event.stage, incident.kind, incident.subject);
     (!explained).then(|| format!("{told} is explained by no fault"))
@@ -90,26 +122,30 @@ fn entangled(fault: &Fault, subject: &Subject) -> bool {
 
 /// Every lasting fault is told of as what it is, within its time, under one id, and as nothing else first.
 fn liveness(
+    plan: &Plan,
     fault: &Fault,
     sim: &Sim,
     events: &[(u64, &IncidentEvent)],
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
-    let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + PAUSE);
+    let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + plan.pause);
     let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
     let mut wrong = Vec::new();
-    if opened > fault.expected.len() {
-        wrong.push(format!("{}: {opened} incidents are opened for {}", fault.name, fault.expected.len()));
+    let allowed = fault.incidents.unwrap_or(fault.expected.len());
+    if opened > allowed + fault.extra {
+        wrong.push(format!("{}: {opened} incidents are opened for {allowed}", fault.name));
     }
-    if fault.to - fault.from < LASTING {
+    if fault.to - fault.from < LASTING + plan.slack {
         return wrong;
     }
     for expected in &fault.expected {
-        let mut told = during().filter(|(_, event)| fits(expected, &event.incident));
+        let mut told = during().filter(|(at, event)| {
+            *at >= fault.from.max(expected.since.saturating_sub(EARLY)) && fits(expected, &event.incident)
+        });
         match told.next() {
-            Some((at, _)) if *at <= fault.from + expected.within => {
+            Some((at, _)) if *at <= expected.since + expected.within + plan.slack => {
                 let confirmed = confirmed(fault, sim);
-                delays.push(Delay { fault: fault.name, confirmed, told: at - fault.from });
+                delays.push(Delay { fault: fault.name, confirmed, told: at.saturating_sub(expected.since) });
             }
             Some((at, _)) => wrong.push(format!("{}: told of only at {at} ms: {expected:?}", fault.name)),
             None => wrong.push(format!("{}: never told of as {expected:?}", fault.name)),
@@ -135,7 +171,7 @@ fn confirmed(fault: &Fault, sim: &Sim) -> Option<u64> {
         Change::Server { to, .. } => *to == ServerState::Lost,
         Change::Cluster { to, .. } => matches!(to, ClusterState::Offline(_) | ClusterState::Unreachable),
         Change::Vantage { to, .. } => ours && matches!(to, VantageState::Gone | VantageState::Impaired),
-        Change::Link { .. } => false,
+        Change::Link { .. } | Change::Resynced { .. } => false,
     };
     let from = i64::try_from(fault.from).ok()?;
     let first = sim.told.iter().find_map(|(at, told)| match told {
@@ -146,8 +182,11 @@ fn confirmed(fault: &Fault, sim: &Sim) -> Option<u64> {
 }
 
 /// Everything has healed: nothing is open, nothing is bad.
-fn closure(snapshot: Option<&Snapshot>) -> Vec<String> {
-    let Some(snapshot) = snapshot else { return vec!["gatewatch does not run in the end".to_owned()] };
+fn closure(snapshot: Option<Snapshot>, gone: Option<&Gone>) -> Vec<String> {
+    let Some(mut snapshot) = snapshot else { return vec!["gatewatch does not run in the end".to_owned()] };
+    if let Some(gone) = gone {
+        leave_out(&mut snapshot, gone);
+    }
     let mut wrong = Vec::new();
     for incident in &snapshot.incidents {
         wrong.push(format!("in the end: {} {:?} is open", incident.kind, incident.subject));
@@ -172,4 +211,28 @@ fn closure(snapshot: Option<&Snapshot>) -> Vec<String> {
         }
     }
     wrong
+}
+
+/// What is gone for good is not good again.
+fn leave_out(snapshot: &mut Snapshot, (cluster, server): &Gone) {
+    let is = |name: &ClusterName| name.as_str() == cluster;
+    match server {
+        None => {
+            snapshot
+                .incidents
+                .retain(|incident| !matches!(&incident.subject, Subject::Cluster(name) if is(name)));
+            snapshot.vantages.retain(|vantage| !is(&vantage.cluster));
+            snapshot.clusters.retain(|one| !is(&one.name));
+            snapshot.links.retain(|status| !is(&status.link.from) && !is(&status.link.to));
+        }
+        Some(number) => {
+            let left = |key: &ServerKey| is(&key.cluster) && key.name.as_str() == number.to_string();
+            for one in &mut snapshot.clusters {
+                one.servers.retain(|status| !left(&status.key));
+            }
+            for status in &mut snapshot.links {
+                status.servers.retain(|part| !left(&part.server));
+            }
+        }
+    }
 }

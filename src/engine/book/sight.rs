@@ -1,0 +1,42 @@
+//! Whether anybody can see now what a finding says: a state that nobody could see was not seen to last.
+
+use crate::engine::correlate::Finding;
+use crate::engine::policy::Policy;
+use crate::engine::world::{Listed, Vantage, World};
+use crate::model::ids::ServerLink;
+use crate::model::incident::IncidentKind;
+
+/// Whether some part of what is found is seen now. A link found cut by beats stays cut while no vantage listens at its far end, but
+/// that says nothing of how long it really is.
+pub(super) fn in_sight(world: &World, policy: &Policy, finding: &Finding) -> bool {
+    match finding.kind {
+        IncidentKind::ClusterIsolated | IncidentKind::GatewayDown | IncidentKind::GatewayDegraded => {
+            finding.scope.server_links.iter().any(|link| is_seen(world, policy, link))
+        }
+        IncidentKind::VantageLost
+        | IncidentKind::ClusterOffline
+        | IncidentKind::GatewayFlapping
+        | IncidentKind::ServerLost
+        | IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => true,
+    }
+}
+
+/// Its far end is listened at by somebody who misses nothing while its server is heard elsewhere, or that server says that it is gone.
+fn is_seen(world: &World, policy: &Policy, link: &ServerLink) -> bool {
+    let Some((server, to)) = world.server(&link.server).zip(world.cluster(&link.to)) else { return false };
+    let ears = world.clusters[to].vantage.as_ref().filter(|_| world.sound(to));
+    let speaks =
+        world.servers[server].heard_at.map(|at| at + policy.beat_period * (policy.confirm_beats + 1));
+    let hears = |ears: &Vantage| ears.alive_through > Some(ears.void_before) && speaks >= ears.alive_through;
+    let says_gone = |listed: Listed| !listed.up;
+    ears.is_some_and(hears)
+        || world.servers[server].links.get(&to).and_then(|link| link.listed).is_some_and(says_gone)
+}
