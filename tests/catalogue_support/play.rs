@@ -104,12 +104,13 @@ impl Ground {
             Step::Config(who, change) => self.reconfigure(who, change).await,
             Step::VantageCut(..) | Step::VantageBack(_) | Step::VantageReset(_) => self.clients(step).await,
             Step::Stall(_) => Ok(()),
-            Step::GatewatchStop => self.watcher.stop().await,
-            Step::GatewatchStart => self.watcher.start().await,
-            Step::GatewatchStartAfresh => {
-                self.forget().await?;
-                self.watcher.start().await
+            Step::GatewatchStop => {
+                self.watcher.stop().await?;
+                // Later, the far side of a cut may be the only one that could forget.
+                let afresh = story.steps.iter().any(|(_, step)| *step == Step::GatewatchStartAfresh);
+                if afresh { self.forget().await } else { Ok(()) }
             }
+            Step::GatewatchStart | Step::GatewatchStartAfresh => self.watcher.start().await,
             Step::Permissions(permissions) => {
                 self.watcher.stop().await?;
                 self.watcher.narrow(*permissions == Permissions::Narrow);
