@@ -136,9 +136,8 @@ fn liveness(
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
     let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + plan.pause);
-    let counts = |event: &IncidentEvent| {
-        event.stage == Stage::Opened && !plan.standing.contains(&event.incident.kind)
-    };
+    let counts =
+        |event: &IncidentEvent| event.stage == Stage::Opened && !plan.standing.contains(&event.incident.kind);
     let opened = during().filter(|(_, event)| counts(event)).count();
     let mut wrong = Vec::new();
     let allowed = fault.incidents.unwrap_or(fault.expected.len());

@@ -231,7 +231,8 @@ impl Maker {
             kinds.insert(IncidentKind::SingleUrl);
         }
         if configured {
-            let changes = [IncidentKind::ConfigDrift, IncidentKind::GatewayRemoved, IncidentKind::CertificateExpiring];
+            let changes =
+                [IncidentKind::ConfigDrift, IncidentKind::GatewayRemoved, IncidentKind::CertificateExpiring];
             kinds.extend(changes);
         }
         kinds
