@@ -87,7 +87,7 @@ impl Sim {
     }
 
     /// How a server would dial a cluster now: `None` when nobody has told it where that is.
-    pub(super) fn way_to(&mut self, server: usize, to: usize) -> Option<Option<Flaw>> {
+    pub(super) fn way_to(&self, server: usize, to: usize) -> Option<Option<Flaw>> {
         let config = &self.servers[server].config;
         let name = &self.clusters[to].name;
         let listed = config.remotes.iter().find(|remote| remote.leads_to == to && remote.name == *name);
@@ -96,8 +96,8 @@ impl Sim {
         match flaw {
             // Addresses that are learnt are given the login of those that are listed.
             Some(None | Some(Flaw::Password)) => flaw,
-            // Those learnt by gossip stand beside the listed ones, and each dial takes one of them.
-            Some(flaw) if self.gossiped(server, to) => Some(flaw.filter(|_| self.rng.chance(50))),
+            // Those learnt by gossip stand beside the listed ones, and each dial tries them all.
+            Some(_) if self.gossiped(server, to) => Some(None),
             Some(flaw) => Some(flaw),
             None if rejects => self.peers_know(server, to).then_some(None),
             None => self.gossiped(server, to).then_some(None),
