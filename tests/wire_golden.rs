@@ -4,11 +4,13 @@
 
 mod wire_support;
 
+use gatewatch::model::ids::ServerKey;
+use gatewatch::model::intent::Forget;
 use gatewatch::wire::advisory::{Advisories, Advisory, Alert, Event};
-use gatewatch::wire::{record, schema};
+use gatewatch::wire::{record, schema, wish};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
-use wire_support::{alerts, at, down_both, events, link, snapshot};
+use wire_support::{alerts, at, down_both, events, forgets, link, silences, snapshot};
 
 fn advisories() -> Advisories {
     Advisories::new("gatewatch", "home 1").unwrap()
@@ -86,6 +88,19 @@ fn records_are_as_recorded_fit_their_schema_and_read_back() {
     assert_valid("record.incident", &parsed(&stored));
     assert_eq!(record::read_incident(&stored).unwrap(), down_both());
 
+    for (name, silence) in silences() {
+        let stored = wish::write_silence(&silence);
+        assert_golden(&format!("record/{name}.json"), &parsed(&stored));
+        assert_valid("record.silence", &parsed(&stored));
+        assert_eq!(wish::read_silence(&stored).unwrap(), silence);
+    }
+    for (name, request) in forgets() {
+        let stored = wish::write_forget(&request);
+        assert_golden(&format!("record/{name}.json"), &parsed(&stored));
+        assert_valid("record.forget", &parsed(&stored));
+        assert_eq!(wish::read_forget(&stored).unwrap(), request);
+    }
+
     let links = [link("east", "west"), link("west", "east")];
     let stored = record::write_links(&links, at(0));
     assert_golden("record/links.json", &parsed(&stored));
@@ -121,4 +136,21 @@ fn a_schema_refuses_what_gatewatch_would_not_write() {
         damaged[field] = bad;
         assert!(!validator.is_valid(&damaged), "{field}");
     }
+}
+
+#[test]
+fn a_silence_with_a_condition_that_is_not_known_is_refused_not_widened() {
+    let (_, silence) = silences().swap_remove(0);
+    let mut stored = parsed(&wish::write_silence(&silence));
+    stored["match"]["account"] = json!("ORDERS");
+    assert!(wish::read_silence(stored.to_string().as_bytes()).is_err());
+}
+
+#[test]
+fn keys_of_wishes_hold_whatever_names_hold() {
+    let odd = Forget::Cluster("a.b c".into());
+    assert!(!wish::forget_key(&odd).contains(' '));
+    assert_eq!(wish::forget_key(&odd).matches('.').count(), 1);
+    let server = ServerKey { cluster: "a.b".into(), name: "c.d".into() };
+    assert_eq!(wish::forget_key(&Forget::Server(server)).matches('.').count(), 2);
 }

@@ -28,9 +28,12 @@ const MOST: f64 = 6_000.0;
 const NEGLIGIBLE: f64 = 100.0;
 /// Links of a pair that break within this time break together: servers report every 10 s, each at another moment.
 const TOGETHER: Duration = Duration::from_secs(15);
-/// A gap in the beats of a connection that stayed the same counts from this length on: shorter ones are delays, or messages that did not
-/// reach us on a busy host.
-const SHORTEST: Duration = Duration::from_millis(1_500);
+/// A gap in the beats of connections that stayed the same counts from this length on: shorter ones are delays.
+const SHORTEST: Duration = Duration::from_millis(500);
+/// When the other links of that direction do not share it, from this length on: single answers are lost or late for many reasons.
+const SHORTEST_ALONE: Duration = Duration::from_secs(2);
+/// Links that break within this time share a break.
+const AT_ONCE: Duration = Duration::from_secs(1);
 /// A link may break this long before it is known that its remote server left.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So much longer an outage of a flapping pair must last to be told of beside the flapping.
@@ -49,6 +52,8 @@ pub(super) struct Watch {
     looked: Mono,
     /// Since when it is doubted or cut, after it had been up.
     broke: Option<Mono>,
+    /// When it broke last.
+    since: Mono,
     /// It is listed with another connection since.
     remade: bool,
     /// The remote server at which it ended when it broke.
@@ -193,7 +198,7 @@ impl Turn<'_> {
         let watch = &mut link.watch;
         match (from, to) {
             (Up, Suspect | Down) => {
-                (watch.broke, watch.remade) = (Some(now), false);
+                (watch.broke, watch.since, watch.remade) = (Some(now), now, false);
                 (watch.peer, watch.evidence) = (link.peer.clone(), evidence.first().cloned());
             }
             (Suspect | Down, Up) => {
@@ -232,10 +237,25 @@ impl Turn<'_> {
         let flapping = self.is_flapping(server.cluster, remote);
         let lasting = self.policy.alert_after * if flapping { PATIENCE } else { 1 };
         let outage = over.lasted.is_some_and(|lasted| lasted >= lasting);
-        let delay = !over.remade && over.lasted.is_some_and(|lasted| lasted < SHORTEST);
+        let shortest =
+            if self.is_shared(server.cluster, remote, over.began) { SHORTEST } else { SHORTEST_ALONE };
+        let delay = !over.remade && over.lasted.is_some_and(|lasted| lasted < shortest);
         let joining = over.began < server.joined + self.policy.join_grace;
         let leaving = server.held.state != ServerState::Live;
         outage || delay || joining || leaving || self.peer_explains(remote, over)
+    }
+
+    /// Whether the whole direction broke at that moment; where it is a single link, the other direction too.
+    fn is_shared(&self, from: ClusterIx, to: ClusterIx, began: Mono) -> bool {
+        let broke = |from: ClusterIx, to: ClusterIx| {
+            let servers = self.world.clusters[from].servers.iter().map(|&ix| &self.world.servers[ix]);
+            let links = servers.filter(|server| server.present()).filter_map(|server| server.links.get(&to));
+            let together = |since: Mono| since.since(began).max(began.since(since)) <= AT_ONCE;
+            links.map(|link| together(link.watch.since)).collect::<Vec<_>>()
+        };
+        let there = broke(from, to);
+        let all = |links: &[bool]| links.iter().all(|broke| *broke);
+        all(&there) && (there.len() > 1 || all(&broke(to, from)))
     }
 
     /// Whether the remote server at which the link ended was restarted or left. When it is not known which one that was, any of its

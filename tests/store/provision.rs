@@ -21,7 +21,8 @@ async fn everything_is_made_with_three_replicas_in_the_home_cluster() {
     }
     let alerts = config(&place, "fresh_ALERTS").await;
     assert_eq!((alerts.max_age.as_secs(), alerts.duplicate_window.as_secs()), (3600, 600));
-    assert_eq!((alerts.subjects, alerts.max_bytes), (vec!["fresh.alert.>".to_owned()], 1024 * 1024));
+    let subjects = ["fresh.alert.>", "fresh.silenced.>"].map(str::to_owned);
+    assert_eq!((alerts.subjects, alerts.max_bytes), (subjects.to_vec(), 1024 * 1024));
     // The window must not be longer than the messages live.
     assert_eq!(config(&place, "fresh_EVENTS").await.duplicate_window.as_secs(), 60);
     let bucket = place.bucket().await;

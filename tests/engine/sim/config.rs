@@ -148,7 +148,17 @@ impl Sim {
     pub(super) fn listed_remotes(&self, ix: usize) -> Vec<ConfiguredRemote> {
         let listed = self.servers[ix].config.remotes.iter();
         listed
-            .map(|remote| ConfiguredRemote { cluster: remote.name.clone(), urls: self.urls(remote) })
+            .map(|remote| {
+                let mut urls = self.urls(remote);
+                // A remote that it is connected with tells it the addresses of all its servers.
+                if self.servers[ix].out[remote.leads_to].is_some() {
+                    let peers = self.clusters[remote.leads_to].servers.iter();
+                    urls.extend(peers.map(|&peer| self.address(peer, PORT)));
+                    urls.sort();
+                    urls.dedup();
+                }
+                ConfiguredRemote { cluster: remote.name.clone(), urls }
+            })
             .collect()
     }
 

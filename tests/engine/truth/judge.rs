@@ -44,11 +44,13 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
         }
     }
     let gone = plan.faults.iter().find_map(|fault| fault.gone.as_ref());
-    let mut snapshot = sim.snapshot();
-    if let Some(snapshot) = &mut snapshot {
-        snapshot.incidents.retain(|incident| !plan.standing.contains(&incident.kind));
+    let mut last = sim.snapshot();
+    if let Some(snapshot) = &mut last {
+        snapshot
+            .incidents
+            .retain(|incident| !weighs_on(plan, incident) && !plan.standing.contains(&incident.kind));
     }
-    wrong.extend(closure(snapshot, gone));
+    wrong.extend(closure(last, gone));
     wrong
 }
 
@@ -95,6 +97,12 @@ fn continuity(sim: &Sim) -> Vec<String> {
         wrong.extend(result.err().map(|error| format!("at {at} ms: {error}")));
     }
     wrong
+}
+
+/// A flapping pair is held for one until it has been calm for minutes, longer than a run lasts.
+fn weighs_on(plan: &Plan, incident: &Incident) -> bool {
+    let explained = || plan.faults.iter().any(|fault| explains(fault, incident));
+    incident.kind == IncidentKind::GatewayFlapping && explained()
 }
 
 /// An incident that no fault active lately explains.
@@ -158,7 +166,9 @@ fn liveness(
             *at >= fault.from.max(expected.since.saturating_sub(EARLY)) && fits(expected, &event.incident)
         });
         match told.next() {
-            Some((at, _)) if *at <= expected.since + expected.within + plan.slack => {
+            Some((at, _))
+                if *at <= expected.since + expected.within + plan.slack + patience(expected, events) =>
+            {
                 let confirmed = confirmed(fault, sim);
                 delays.push(Delay { fault: fault.name, confirmed, told: at.saturating_sub(expected.since) });
             }
@@ -167,6 +177,17 @@ fn liveness(
         }
     }
     wrong
+}
+
+/// So much longer an outage of a pair that flaps is waited for.
+fn patience(expected: &Expected, events: &[(u64, &IncidentEvent)]) -> u64 {
+    let flapping = events.iter().any(|(at, event)| {
+        let incident = &event.incident;
+        incident.kind == IncidentKind::GatewayFlapping
+            && incident.subject == expected.subject
+            && *at <= expected.since
+    });
+    if flapping { 6_000 } else { 0 }
 }
 
 fn fits(expected: &Expected, incident: &Incident) -> bool {
