@@ -7,7 +7,6 @@ use gatewatch::config::error::ConfigErrors;
 use gatewatch::config::secret::{Secret, SecretSource};
 use gatewatch::config::settings::{Replicas, Settings};
 use gatewatch::config::{Override, keys};
-use gatewatch::model::ids::Link;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tempfile::TempDir;
@@ -455,43 +454,4 @@ fn checks_are_switched_off_by_name_and_their_numbers_must_fit_together() {
         "gatewatch.toml:3: checks.certificate_warn: 40d is above certificate_notice (30d)",
     ];
     assert_eq!(given.errors(), expected);
-}
-
-fn link(from: &str, to: &str) -> Link {
-    Link { from: from.into(), to: to.into() }
-}
-
-#[test]
-fn links_that_must_or_must_not_exist_are_written_as_arrows_or_tables() {
-    let settings = file(
-        "[expect]\nlinks = [\"east -> west\", \"east <-> north\", { from = \"a->b\", to = \"c,d\" }]\n\
-         forbidden = [\"west -> north\"]\n",
-    )
-    .settings();
-    let expected = [link("a->b", "c,d"), link("east", "north"), link("east", "west"), link("north", "east")];
-    assert_eq!(settings.expect.required, expected);
-    assert_eq!(settings.expect.forbidden, [link("west", "north")]);
-    let settings = file("").env("GATEWATCH_EXPECT__LINKS", "east -> west, west <-> north").settings();
-    assert_eq!(
-        settings.expect.required,
-        [link("east", "west"), link("north", "west"), link("west", "north")]
-    );
-}
-
-#[test]
-fn links_that_make_no_sense_are_named() {
-    for (text, said) in [
-        ("links = [\"east->west\"]", "spaces around the arrow"),
-        ("links = [\"east -> east\"]", "to itself"),
-        ("links = [\"east - west\"]", "east -> west"),
-        ("links = [7]", "got a number"),
-        ("links = \"east -> west\"", "expected a list of links"),
-        ("links = [{ from = \"east\" }]", "without to"),
-        ("links = [{ from = \"east\", to = \"west\", two = \"x\" }]", "\"two\""),
-        ("links = [{ from = \"east\", to = \"we st\" }]", "to of a link"),
-        ("links = [\"a -> b\"]\nforbidden = [\"b <-> a\"]", "both wanted and forbidden"),
-    ] {
-        let errors = file(&format!("[expect]\n{text}\n")).load().unwrap_err().to_string();
-        assert!(errors.contains("expect.") && errors.contains(said), "{text}: {errors}");
-    }
 }

@@ -4,8 +4,6 @@
 
 mod wire_support;
 
-use gatewatch::model::ids::ServerKey;
-use gatewatch::model::intent::Forget;
 use gatewatch::wire::advisory::{Advisories, Advisory, Alert, Event};
 use gatewatch::wire::{record, schema, wish};
 use serde_json::{Map, Value, json};
@@ -136,21 +134,4 @@ fn a_schema_refuses_what_gatewatch_would_not_write() {
         damaged[field] = bad;
         assert!(!validator.is_valid(&damaged), "{field}");
     }
-}
-
-#[test]
-fn a_silence_with_a_condition_that_is_not_known_is_refused_not_widened() {
-    let (_, silence) = silences().swap_remove(0);
-    let mut stored = parsed(&wish::write_silence(&silence));
-    stored["match"]["account"] = json!("ORDERS");
-    assert!(wish::read_silence(stored.to_string().as_bytes()).is_err());
-}
-
-#[test]
-fn keys_of_wishes_hold_whatever_names_hold() {
-    let odd = Forget::Cluster("a.b c".into());
-    assert!(!wish::forget_key(&odd).contains(' '));
-    assert_eq!(wish::forget_key(&odd).matches('.').count(), 1);
-    let server = ServerKey { cluster: "a.b".into(), name: "c.d".into() };
-    assert_eq!(wish::forget_key(&Forget::Server(server)).matches('.').count(), 2);
 }

@@ -206,7 +206,7 @@ async fn unheard_of(reached: &Reached, matcher: &Matcher) -> Option<String> {
     let server = matcher.server.as_ref().map(|key| &key.cluster);
     let named = [matcher.cluster.as_ref(), matcher.remote.as_ref(), server];
     let known = |name: &ClusterName| snapshot.clusters.iter().any(|cluster| cluster.name == *name);
-    let unknown = named.into_iter().flatten().find(|name| !known(*name));
+    let unknown = named.into_iter().flatten().find(|name| !known(name));
     unknown.map(|name| format!("cluster {name}"))
 }
 

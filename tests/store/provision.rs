@@ -110,7 +110,7 @@ async fn a_stream_that_holds_our_subjects_is_named() {
     assert!(matches!(error, ProvisionError::SubjectTaken { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "cannot create stream taken_ALERTS: stream EVERYTHING_TAKEN already takes messages on taken.alert.>; name that one in \
+        "cannot create stream taken_ALERTS: stream EVERYTHING_TAKEN already takes messages on taken.alert.>, taken.silenced.>; name that one in \
          alerts.alerts_stream, take the subject off it, or choose another alerts.subject_prefix"
     );
 }

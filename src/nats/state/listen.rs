@@ -106,7 +106,7 @@ impl Task {
 
     /// Returns whether anybody still wants to hear.
     async fn look(&mut self) -> Result<bool, StateError> {
-        if self.looks % ANEW_EVERY == 0 {
+        if self.looks.is_multiple_of(ANEW_EVERY) {
             self.silences.restart();
             self.forgets.restart();
         }

@@ -9,6 +9,7 @@ use gatewatch::model::incident::{Direction, Incident, IncidentEvent, IncidentKin
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use gatewatch::model::transition::Change;
+use std::collections::BTreeSet;
 
 /// A cluster, or a server of one.
 type Gone = (String, Option<usize>);
@@ -107,14 +108,15 @@ fn weighs_on(plan: &Plan, incident: &Incident) -> bool {
 /// An incident that no fault active lately explains.
 fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
     let incident = &event.incident;
-    let mut begun = plan.faults.iter().filter(|fault| fault.from <= at);
+    let begun = plan.faults.iter().filter(|fault| fault.from <= at);
     if plan.standing.contains(&incident.kind) {
         return None;
     }
     let explained = if plan.entangled || plan.blind {
-        begun.any(|fault| entangled(fault, &incident.subject))
+        let touched: BTreeSet<&str> = begun.flat_map(|fault| &fault.touches).map(String::as_str).collect();
+        concerns(&touched, incident)
     } else {
-        begun.any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
+        begun.into_iter().any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
     };
     let told = format!("at {at} ms: {} {} {:?}", event.stage, incident.kind, incident.subject);
     (!explained).then(|| format!("{told} is explained by no fault"))
@@ -126,12 +128,16 @@ fn explains(fault: &Fault, incident: &Incident) -> bool {
     expected || fault.also.contains(&about)
 }
 
-fn entangled(fault: &Fault, subject: &Subject) -> bool {
-    let touched = |name: &str| fault.touches.iter().any(|touched| touched == name);
-    match subject {
-        Subject::Cluster(name) => touched(name.as_str()),
-        Subject::Pair(a, b) => touched(a.as_str()) || touched(b.as_str()),
-        Subject::Server(key) => touched(key.cluster.as_str()),
+/// Whether it is about what is touched by some fault. A server elsewhere may be told as cut off from what is touched.
+fn concerns(touched: &BTreeSet<&str>, incident: &Incident) -> bool {
+    let is = |name: &ClusterName| touched.contains(name.as_str());
+    match &incident.subject {
+        Subject::Cluster(name) => is(name),
+        Subject::Pair(a, b) => is(a) || is(b),
+        Subject::Server(key) => {
+            let mut cuts = incident.scope.server_links.iter();
+            is(&key.cluster) || cuts.all(|cut| cut.server == *key && is(&cut.to))
+        }
     }
 }
 
