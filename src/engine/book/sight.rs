@@ -5,7 +5,7 @@ use crate::engine::policy::Policy;
 use crate::engine::world::{Outbound, Vantage, World};
 use crate::model::ids::ServerLink;
 use crate::model::incident::IncidentKind;
-use crate::model::states::ServerLinkState;
+use crate::model::states::{Basis, ServerLinkState};
 use crate::model::time::Mono;
 
 /// Whether some part of what is found is seen now. A link found cut by beats stays cut while no vantage listens at its far end, but
@@ -68,6 +68,7 @@ fn is_seen(world: &World, policy: &Policy, link: &ServerLink) -> bool {
     let speaks =
         world.servers[server].heard_at.map(|at| at + policy.beat_period * (policy.confirm_beats + 1));
     let hears = |ears: &Vantage| ears.alive_through > Some(ears.void_before) && speaks >= ears.alive_through;
-    let says = |link: &Outbound| link.half_open.is_some() || link.listed.is_some_and(|listed| !listed.up);
+    let quiet = |link: &Outbound| link.basis == Basis::Reports && link.half_open.is_some();
+    let says = |link: &Outbound| quiet(link) || link.listed.is_some_and(|listed| !listed.up);
     ears.is_some_and(hears) || world.servers[server].links.get(&to).is_some_and(says)
 }
