@@ -15,6 +15,8 @@ const LOOK_GAP: Duration = Duration::from_millis(500);
 const SECOND_LOOK: Duration = Duration::from_secs(1);
 /// How long after a cut its far end is asked what arrives: long enough to say, before an incident is opened.
 const FAR_LOOK: Duration = Duration::from_millis(2500);
+/// How often the far ends of links are asked what arrives, where no beats tell.
+const FAR_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long after the loss of a server its neighbours are asked for their routes: a host closes those of a dead process at once.
 const NEIGHBOURS_LOOK: Duration = Duration::from_millis(500);
 /// How often configurations and addresses are asked anew while something about their cluster is bad.
@@ -79,6 +81,34 @@ impl Turn<'_> {
         }
     }
 
+    /// Where no beats tell, the far ends of links are asked what arrives on them: before their silence is long enough to mean something,
+    /// and when it is.
+    pub(super) fn look_at_unbeaten_ends(&mut self, ix: ClusterIx) {
+        let cluster = &self.world.clusters[ix];
+        let by_the_clock = cluster.far_looked.map_or(self.now.mono, |last| last + FAR_LOOK_EVERY);
+        let quiet = cluster.quiet_due.map(|due| due.max(cluster.far_looked.unwrap_or_default() + LOOK_GAP));
+        if let Some(due) = quiet {
+            self.wake_at(due.max(self.now.mono + LOOK_GAP / 10), Why::LookAgain);
+        }
+        // Nothing is woken for the look by the clock: the next tick for any other reason is soon enough.
+        let due = quiet.map_or(by_the_clock, |due| due.min(by_the_clock));
+        if self.now.mono < due || !self.any_present(ix) || !self.has_unbeaten_links(ix) {
+            return;
+        }
+        let cluster = &mut self.world.clusters[ix];
+        (cluster.far_looked, cluster.quiet_due) = (Some(self.now.mono), None);
+        self.survey(ix, Survey::Gateways);
+    }
+
+    fn has_unbeaten_links(&self, to: ClusterIx) -> bool {
+        self.world.servers_by_key().map(|server| &self.world.servers[server]).any(|server| {
+            let link = server.links.get(&to).filter(|_| server.present());
+            link.is_some_and(|link| {
+                link.basis == Basis::Reports && link.listed.is_some_and(|listed| listed.up)
+            })
+        })
+    }
+
     /// The neighbours of a lost server are asked once whether they still have routes to it.
     pub(super) fn look_at_neighbours(&mut self, ix: ServerIx) {
         let server = &self.world.servers[ix];
@@ -96,14 +126,14 @@ impl Turn<'_> {
     pub(super) fn inquire(&mut self) {
         let doubted = in_question(self.world);
         for ix in 0..self.world.clusters.len() {
-            if !doubted.contains(&ix) {
-                self.world.clusters[ix].inquired = None;
+            let (doubted, last) = (doubted.contains(&ix), self.world.clusters[ix].inquired);
+            if !doubted && last.is_none() {
                 self.probe_by_the_clock(ix);
                 continue;
             }
-            let last = self.world.clusters[ix].inquired;
             if last.is_none_or(|last| self.lasted(last, INQUIRE_EVERY, Why::LookAgain)) {
-                self.world.clusters[ix].inquired = Some(self.now.mono);
+                // What is good again is looked at once more: what was found while it was bad must not stand.
+                self.world.clusters[ix].inquired = doubted.then_some(self.now.mono);
                 if self.any_present(ix) {
                     self.survey(ix, Survey::Config);
                 }

@@ -260,6 +260,7 @@ impl Turn<'_> {
         for &ix in &clusters {
             self.look_around(ix);
             self.plan_beats(ix);
+            self.look_at_unbeaten_ends(ix);
         }
         self.inquire();
     }

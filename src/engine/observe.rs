@@ -26,6 +26,8 @@ const IDLE: Duration = Duration::from_secs(2);
 const REFUSED_AGAIN: Duration = Duration::from_secs(60);
 /// Every server sends a report over every gateway connection each 10 s: one that is silent for longer than two of them is half open.
 const IDLE_REPORTS: Duration = Duration::from_secs(25);
+/// A report is overdue on it from here on.
+const ODD: Duration = Duration::from_secs(12);
 /// Servers tell such spans in whole seconds.
 const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 
@@ -248,6 +250,11 @@ impl Turn<'_> {
             link.half_open.get_or_insert(HalfOpen { evidence, since: at, at }).at = at;
         } else if link.basis == Basis::Reports || idle < IDLE {
             link.half_open = None;
+        }
+        if link.basis == Basis::Reports && (ODD..IDLE_REPORTS).contains(&idle) {
+            let due = at + IDLE_REPORTS.saturating_sub(idle);
+            let cluster = &mut self.world.clusters[here];
+            cluster.quiet_due = Some(cluster.quiet_due.map_or(due, |before| before.min(due)));
         }
     }
 

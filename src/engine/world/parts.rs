@@ -69,6 +69,10 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) looked: Option<Mono>,
     /// When its servers and addresses were last asked why something about it is bad.
     pub(in crate::engine) inquired: Option<Mono>,
+    /// When its servers were last asked what arrives on connections from clusters that no beats watch.
+    pub(in crate::engine) far_looked: Option<Mono>,
+    /// When the silence of such a connection will have lasted long enough to mean something.
+    pub(in crate::engine) quiet_due: Option<Mono>,
     /// What our own host found at its gateway addresses.
     pub(in crate::engine) probes: Probes,
 }
@@ -96,6 +100,8 @@ impl Cluster {
             weighed: None,
             looked: None,
             inquired: None,
+            far_looked: None,
+            quiet_due: None,
             probes: Probes::default(),
         }
     }

@@ -45,9 +45,11 @@ pub(super) fn all_vantages_cut(maker: &mut Maker, scene: &mut Scene) -> Option<F
     maker.does(scene.at, Step::VantageCut("*".to_owned(), cut));
     maker.does(scene.at + scene.lasts, Step::VantageBack("*".to_owned()));
     let names: Vec<String> = maker.story.clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    // Blindness everywhere is one incident, under the name of the first cluster.
     let mut fault = scene.fault("all vantages cut", &[]);
-    for name in &names {
-        fault = fault.expect(IncidentKind::VantageLost, cluster_subject(name));
+    fault = fault.expect(IncidentKind::VantageLost, cluster_subject(&names[0]));
+    for name in &names[1..] {
+        fault = fault.also(IncidentKind::VantageLost, cluster_subject(name));
     }
     fault.touches = names;
     Some(fault)
