@@ -1,8 +1,8 @@
 //! Whether what an incident touches is known to be good again.
 
 use crate::engine::intent::Wanted;
-use crate::engine::world::World;
-use crate::model::ids::ServerLink;
+use crate::engine::world::{ServerIx, World};
+use crate::model::ids::{Link, ServerLink};
 use crate::model::incident::{Incident, IncidentKind};
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 
@@ -45,20 +45,30 @@ pub(super) fn all_good(world: &World, incident: &Incident, doubt: Doubt) -> bool
                 }
             }
         })
-    }) && scope.links.iter().all(|link| {
-        let (from, to) = (world.cluster(&link.from), world.cluster(&link.to));
-        let held = from.zip(to).and_then(|(from, to)| world.clusters[from].links.get(&to));
-        held.is_some_and(|link| match link.wanted {
-            Wanted::Forbidden => link.held.state == LinkState::Retired,
-            Wanted::AsConfigured | Wanted::Required => {
-                matches!(link.held.state, LinkState::Up | LinkState::Retired)
-            }
-        })
-    }) && scope.server_links.iter().all(|link| server_link_good(world, link, doubt))
+    }) && scope.links.iter().all(|link| link_good(world, link))
+        && scope.server_links.iter().all(|link| server_link_good(world, link, doubt))
         && scope.servers.iter().all(|key| {
             let state = world.server(key).map(|ix| world.servers[ix].held.state);
             matches!(state, Some(ServerState::Live | ServerState::Leaving | ServerState::Stopped))
         })
+}
+
+fn link_good(world: &World, link: &Link) -> bool {
+    let Some((from, to)) = world.cluster(&link.from).zip(world.cluster(&link.to)) else { return false };
+    let Some(link) = world.clusters[from].links.get(&to) else { return false };
+    let present = |&server: &ServerIx| world.servers[server].present();
+    // Its servers came back configured without it.
+    let dropped = || {
+        world.clusters[from].servers.iter().any(present)
+            && link.held.state == LinkState::Unknown
+            && !world.expected(from, to)
+    };
+    match link.wanted {
+        Wanted::Forbidden => link.held.state == LinkState::Retired,
+        Wanted::AsConfigured | Wanted::Required => {
+            matches!(link.held.state, LinkState::Up | LinkState::Retired) || dropped()
+        }
+    }
 }
 
 fn server_link_good(world: &World, link: &ServerLink, doubt: Doubt) -> bool {

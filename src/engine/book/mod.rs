@@ -23,6 +23,7 @@ use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
 use sight::{in_sight, oldest_cut};
 use standing::Standing;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// Open incidents.
 #[derive(Debug, Clone, Default)]
@@ -43,6 +44,8 @@ struct Waiting {
     /// What it is now, and since when it is that.
     kind: IncidentKind,
     kind_since: Mono,
+    /// Since when no part of it can be seen.
+    blind: Option<Mono>,
 }
 
 impl Waiting {
@@ -57,8 +60,26 @@ impl Waiting {
                 Self { kind, kind_since: before.since, ..before }
             }
             Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
-            Some(_) | None => Self { since: now, kind, kind_since: now },
+            Some(_) | None => Self { since: now, kind, kind_since: now, blind: None },
         }
+    }
+
+    /// Time in which nothing of it can be seen does not count.
+    fn look(&mut self, seen: bool, now: Mono) {
+        match (seen, self.blind) {
+            (true, Some(since)) => {
+                self.blind = None;
+                self.pause(now.since(since));
+            }
+            (false, None) => self.blind = Some(now),
+            (true, None) | (false, Some(_)) => {}
+        }
+    }
+
+    fn pause(&mut self, span: Duration) {
+        self.since = self.since + span;
+        self.kind_since = self.kind_since + span;
+        self.blind = self.blind.map(|since| since + span);
     }
 }
 
@@ -79,10 +100,7 @@ impl Book {
     /// This process did not run: what lasted until then may have ended and begun again meanwhile.
     pub(super) fn stalled(&mut self, stall: &Stall) {
         let span = stall.to.since(stall.from);
-        for waiting in self.waiting.values_mut() {
-            waiting.since = waiting.since + span;
-            waiting.kind_since = waiting.kind_since + span;
-        }
+        self.waiting.values_mut().for_each(|waiting| waiting.pause(span));
         self.open.iter_mut().for_each(|entry| entry.stalled(span));
     }
 
@@ -151,16 +169,17 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let before =
-                before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
-            let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            let before = before.get(&finding.subject).copied();
+            let mut waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            let seen = in_sight(turn.world, turn.policy, finding);
+            waiting.look(seen, turn.now.mono);
             let oldest = oldest_cut(turn.world, finding).unwrap_or(waiting.since);
             // What it has just turned into may be a moment's appearance.
             let patience = turn.alert_after(&finding.subject);
             let lasted = turn.lasted(waiting.since, patience, Why::Alert)
                 && turn.lasted(waiting.kind_since, patience / 2, Why::Alert)
                 && turn.lasted(oldest, turn.policy.alert_after, Why::Alert);
-            if lasted && !turn.silences_pending() {
+            if lasted && seen && !turn.silences_pending() {
                 self.open.push(Entry::open(turn, finding));
             } else {
                 self.waiting.insert(finding.subject.clone(), waiting);

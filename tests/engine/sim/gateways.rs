@@ -221,7 +221,7 @@ impl Sim {
         }
     }
 
-    /// A wrong password: the other side says so, and the dial is tried again about twenty times a second.
+    /// A wrong password: the other side says so, and the dial is tried again about once a second.
     fn refused(&mut self, server: usize, to: usize, peer: usize) {
         if self.dial_cut(server, peer).is_none() && self.servers[peer].health == Health::Running {
             let error = AuthError {
@@ -232,7 +232,7 @@ impl Sim {
             };
             self.broadcast(peer, &Fact::AuthError(error));
         }
-        self.dial_within(server, to, (45, 55));
+        self.dial_within(server, to, (900, 1_100));
     }
 
     pub(super) fn linked(&mut self, server: usize, life: u32, to: usize, peer: (usize, u32)) {

@@ -22,7 +22,7 @@ const PAUSE: u64 = 16_000;
 const CHAOS_PAUSE: u64 = 20_000;
 /// How much more it takes where only reports tell that something is good again.
 const BLIND_PAUSE: u64 = 45_000;
-const CHAOS_SLACK: u64 = 4_000;
+const CHAOS_SLACK: u64 = 5_000;
 
 /// As many incidents as it takes.
 const ANY: usize = 1_000;

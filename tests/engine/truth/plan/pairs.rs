@@ -63,8 +63,13 @@ pub(super) fn lossy(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
 }
 
 /// Each time is too short to be told; that it happens again and again may be.
+///
+/// Nothing comes after it: what is told of a pair that flaps takes longer.
 pub(super) fn flapping(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let (a, b) = maker.pair();
+    if !scene.last {
+        return None;
+    }
     scene.lasts = 40_000;
     let between = clusters(&a, &b, true);
     let flap = Flap { between, cut: Cut::Refuse, down: 1_000, every: 8_000, lasts: scene.lasts };
