@@ -57,6 +57,7 @@
 //! - A new kind of incident: [`model::incident`], then `engine/correlate` (what explains what), then its texts in `wire/text`.
 //! - What a loss costs (accounts, copies that fall behind, time to resync): `engine/impact`; rates: `engine/traffic`.
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
+//! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.

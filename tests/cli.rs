@@ -26,7 +26,7 @@ fn asked_for_help_goes_to_the_standard_output_and_lists_the_exit_codes() {
 
 #[test]
 fn every_verb_has_a_long_help_with_examples() {
-    let verbs: [&[&str]; 13] = [
+    let verbs: [&[&str]; 20] = [
         &["run"],
         &["demo"],
         &["status"],
@@ -38,14 +38,21 @@ fn every_verb_has_a_long_help_with_examples() {
         &["replay"],
         &["config", "check"],
         &["schema"],
+        &["silence", "add"],
+        &["silence", "list"],
+        &["silence", "remove"],
+        &["forget", "cluster"],
+        &["forget", "server"],
         &["config"],
         &["incidents"],
+        &["silence"],
+        &["forget"],
     ];
     for verb in verbs {
         let args: Vec<&str> = verb.iter().copied().chain(["--help"]).collect();
         let ran = Place::empty().run(&args);
         assert_eq!(ran.code, Some(0), "{verb:?}: {}", ran.err);
-        let is_group = ["config", "incidents"].contains(&verb[0]) && verb.len() == 1;
+        let is_group = ["config", "incidents", "silence", "forget"].contains(&verb[0]) && verb.len() == 1;
         assert!(is_group || ran.out.contains("Examples:"), "{verb:?}: {}", ran.out);
         let widest = ran.out.lines().map(|line| line.chars().count()).max().unwrap();
         assert!(widest <= 100, "{verb:?} is {widest} wide: {}", ran.out);
@@ -212,4 +219,30 @@ fn commands_to_a_demonstration_that_does_not_run_say_how_to_start_one() {
     let ran = Place::empty().run(&["demo", "heal"]);
     assert_eq!(ran.code, Some(69));
     assert!(ran.err.contains("gatewatch demo --keep"), "{}", ran.err);
+}
+
+#[test]
+fn a_silence_that_is_not_meant_like_that_is_refused_before_anything_is_opened() {
+    let said = |args: &[&str]| {
+        let args: Vec<&str> = ["silence", "add"].iter().chain(args).copied().collect();
+        let ran = Place::empty().run(&args);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(64), ""), "{args:?}: {}", ran.err);
+        ran.err
+    };
+    let why = ["--comment", "x"];
+    assert!(said(&[&["--for", "2h"], &why[..]].concat()).contains("--everything"));
+    assert!(
+        said(&[&["--everything", "--until", "2020-01-01T00:00:00Z"], &why[..]].concat()).contains("is over")
+    );
+    assert!(
+        said(&[&["--everything", "--until", "noon"], &why[..]].concat()).contains("2026-12-24T06:00:00Z")
+    );
+    let kinds = said(&[&["--kind", "gateway_odd", "--for", "2h"], &why[..]].concat());
+    assert!(kinds.contains("gateway_down") && kinds.contains("routes_incomplete"), "{kinds}");
+    assert!(said(&[&["--remote", "west", "--for", "2h"], &why[..]].concat()).contains("--cluster"));
+    assert!(
+        said(&[&["--about-server", "west-1", "--for", "2h"], &why[..]].concat()).contains("CLUSTER/NAME")
+    );
+    assert!(said(&["--cluster", "west", "--for", "2h"]).contains("--comment"));
+    assert!(said(&[&["--cluster", "west"], &why[..]].concat()).contains("--for"));
 }

@@ -7,14 +7,16 @@ mod wire_support;
 use gatewatch::model::cause::{CauseKind, Confidence};
 use gatewatch::model::ids::ClusterName;
 use gatewatch::model::incident::{IncidentEvent, IncidentId, IncidentKind, Severity, Stage, Subject};
+use gatewatch::model::intent::Forget;
 use gatewatch::wire::advisory::{Advisories, Alert, Event};
 use gatewatch::wire::body::{CauseWord, KindWord};
 use gatewatch::wire::lines::Lines;
-use gatewatch::wire::{ReadError, record, text};
+use gatewatch::wire::{ReadError, record, text, wish};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use wire_support::{
-    alerts, at, cluster, down_both, events, every_evidence, incident, resolved, server, snapshot,
+    alerts, at, cluster, down_both, events, every_evidence, forgets, incident, resolved, server, silences,
+    snapshot,
 };
 
 fn advisories() -> Advisories {
@@ -206,4 +208,22 @@ fn names_with_dots_and_wildcards_do_not_change_the_shape_of_a_subject() {
     down.subject = Subject::Pair(ClusterName::from("eu.west"), ClusterName::from("us >"));
     let subject = advisories().alert(&opened(down)).subject;
     assert_eq!(subject, "ops.gatewatch.alert.critical.gateway_down.eu=2Ewest.us=20=3E");
+}
+
+#[test]
+fn a_silence_with_a_condition_that_is_not_known_is_refused_not_widened() {
+    let (_, silence) = silences().swap_remove(0);
+    let mut stored: Value = serde_json::from_slice(&wish::write_silence(&silence)).unwrap();
+    stored["match"]["account"] = json!("ORDERS");
+    assert!(wish::read_silence(stored.to_string().as_bytes()).is_err());
+}
+
+#[test]
+fn keys_of_wishes_hold_whatever_names_hold() {
+    let keys: Vec<_> = forgets().iter().map(|(_, request)| wish::forget_key(&request.what)).collect();
+    assert_eq!(keys, ["forget.west", "forget.west.west-4"]);
+    let odd = wish::forget_key(&Forget::Cluster("a.b*c".into()));
+    assert!(odd.matches('.').count() == 1 && !odd.contains('*'), "{odd}");
+    let odd = wish::forget_key(&Forget::Server(server("a.b", "c.d")));
+    assert_eq!(odd.matches('.').count(), 2, "{odd}");
 }

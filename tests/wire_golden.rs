@@ -5,10 +5,10 @@
 mod wire_support;
 
 use gatewatch::wire::advisory::{Advisories, Advisory, Alert, Event};
-use gatewatch::wire::{record, schema};
+use gatewatch::wire::{record, schema, wish};
 use serde_json::{Map, Value, json};
 use std::path::PathBuf;
-use wire_support::{alerts, at, down_both, events, link, snapshot};
+use wire_support::{alerts, at, down_both, events, forgets, link, silences, snapshot};
 
 fn advisories() -> Advisories {
     Advisories::new("gatewatch", "home 1").unwrap()
@@ -85,6 +85,19 @@ fn records_are_as_recorded_fit_their_schema_and_read_back() {
     assert_golden("record/incident.json", &parsed(&stored));
     assert_valid("record.incident", &parsed(&stored));
     assert_eq!(record::read_incident(&stored).unwrap(), down_both());
+
+    for (name, silence) in silences() {
+        let stored = wish::write_silence(&silence);
+        assert_golden(&format!("record/{name}.json"), &parsed(&stored));
+        assert_valid("record.silence", &parsed(&stored));
+        assert_eq!(wish::read_silence(&stored).unwrap(), silence);
+    }
+    for (name, request) in forgets() {
+        let stored = wish::write_forget(&request);
+        assert_golden(&format!("record/{name}.json"), &parsed(&stored));
+        assert_valid("record.forget", &parsed(&stored));
+        assert_eq!(wish::read_forget(&stored).unwrap(), request);
+    }
 
     let links = [link("east", "west"), link("west", "east")];
     let stored = record::write_links(&links, at(0));

@@ -2,7 +2,7 @@
 
 use super::exit::EXIT_CODES;
 use super::term::ColorChoice;
-use super::{config, demo, incidents, record, replay, run, schema, status, watch};
+use super::{config, demo, forget, incidents, record, replay, run, schema, silence, status, watch};
 use crate::config::Override;
 use crate::model::incident::{IncidentKind, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,6 +41,8 @@ pub(super) enum Verb {
     Status(status::StatusArgs),
     Watch(watch::WatchArgs),
     Incidents(incidents::IncidentsArgs),
+    Silence(silence::SilenceArgs),
+    Forget(forget::ForgetArgs),
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Config(config::ConfigArgs),
@@ -122,7 +124,17 @@ pub(super) enum KindArg {
     ClusterIsolated,
     GatewayDown,
     GatewayDegraded,
+    GatewayFlapping,
     ServerLost,
+    GatewayNeverUp,
+    GatewayUnwanted,
+    GatewayRemoved,
+    ConfigDrift,
+    CertificateExpiring,
+    SingleUrl,
+    ClockSkew,
+    MixedVersions,
+    RoutesIncomplete,
 }
 
 impl From<KindArg> for IncidentKind {
@@ -133,7 +145,17 @@ impl From<KindArg> for IncidentKind {
             KindArg::ClusterIsolated => Self::ClusterIsolated,
             KindArg::GatewayDown => Self::GatewayDown,
             KindArg::GatewayDegraded => Self::GatewayDegraded,
+            KindArg::GatewayFlapping => Self::GatewayFlapping,
             KindArg::ServerLost => Self::ServerLost,
+            KindArg::GatewayNeverUp => Self::GatewayNeverUp,
+            KindArg::GatewayUnwanted => Self::GatewayUnwanted,
+            KindArg::GatewayRemoved => Self::GatewayRemoved,
+            KindArg::ConfigDrift => Self::ConfigDrift,
+            KindArg::CertificateExpiring => Self::CertificateExpiring,
+            KindArg::SingleUrl => Self::SingleUrl,
+            KindArg::ClockSkew => Self::ClockSkew,
+            KindArg::MixedVersions => Self::MixedVersions,
+            KindArg::RoutesIncomplete => Self::RoutesIncomplete,
         }
     }
 }

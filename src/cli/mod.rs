@@ -7,6 +7,7 @@ mod args;
 mod exit;
 mod load;
 mod logging;
+mod names;
 mod reach;
 #[cfg(test)]
 mod samples;
@@ -16,11 +17,13 @@ mod term;
 
 mod config;
 mod demo;
+mod forget;
 mod incidents;
 mod record;
 mod replay;
 mod run;
 mod schema;
+mod silence;
 mod status;
 mod watch;
 
@@ -60,6 +63,8 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Status(args) => block_on(status::run(&global, args)),
         Verb::Watch(args) => block_on(watch::run(&global, args)),
         Verb::Incidents(args) => block_on(incidents::run(&global, args)),
+        Verb::Silence(args) => block_on(silence::run(&global, args)),
+        Verb::Forget(args) => block_on(forget::run(&global, args)),
         Verb::Record(args) => block_on(record::run(&global, args)),
         Verb::Replay(args) => replay::run(&global, &args),
         Verb::Config(args) => config::run(&global, &args),

@@ -108,6 +108,7 @@ async fn record(
     let (requests, request_receiver) = mpsc::channel(REQUEST_ROOM);
     // Nothing is remembered: the driver sees the sender gone and does not wait.
     let (_, memory) = mpsc::channel(1);
+    let (_, wishes) = mpsc::channel(1);
     let (snapshot, _) = watch::channel(None);
     let (reports, probed) = mpsc::channel(PROBED_ROOM);
     let prober = Prober::start(&settings.probe, clock, &metrics, reports);
@@ -128,7 +129,8 @@ async fn record(
         fleet = Fleet::start(&settings, wiring) => fleet.map_err(Failure::unavailable)?,
     };
     let policy = crate::daemon::policy(&settings);
-    let driver = Driver::new(policy, Wires { clock, heard, memory, snapshot }, AskBack { requests, prober });
+    let driver =
+        Driver::new(policy, Wires { clock, heard, memory, wishes, snapshot }, AskBack { requests, prober });
     driver.run(shutdown).await;
     fleet.stop().await;
     Ok(())

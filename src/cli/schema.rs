@@ -14,7 +14,8 @@ use serde_json::{Map, Value};
   gatewatch schema                          all of them
   gatewatch schema alert > alert.schema.json")]
 pub(super) struct SchemaArgs {
-    /// Which one: alert, event, record.incident, record.links, record.snapshot
+    /// Which one: alert, event, record.forget, record.incident, record.links, record.silence,
+    /// record.snapshot
     name: Option<String>,
 }
 

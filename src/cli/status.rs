@@ -27,7 +27,8 @@ const STALE_AFTER: TimeDelta = TimeDelta::seconds(30);
   gatewatch status --server nats://host:4222 --alert-creds app.creds
   gatewatch status > /dev/null || echo \"something is wrong: $?\"
 
-Exit code: 0 all is well, 1 a warning is open, 2 something critical is open, 3 no fresh snapshot.")]
+Exit code: 0 all is well, 1 a warning is open, 2 something critical is open, 3 no fresh snapshot.
+Silenced incidents are shown and do not count.")]
 pub(super) struct StatusArgs {
     #[command(flatten)]
     connection: Box<ConnectionArgs>,
@@ -43,7 +44,9 @@ pub(super) async fn run(global: &Global, args: StatusArgs) -> Result<Exit, Failu
             super::term::tell(&format!("gatewatch: {error}"));
             return Ok(Exit::Unknown);
         }
-        Err(error @ (StateError::Record { .. } | StateError::JetStream { .. })) => {
+        Err(
+            error @ (StateError::Record { .. } | StateError::TooLarge { .. } | StateError::JetStream { .. }),
+        ) => {
             return Err(Failure::unavailable(error));
         }
     };
@@ -61,12 +64,13 @@ pub(super) async fn run(global: &Global, args: StatusArgs) -> Result<Exit, Failu
     Ok(exit)
 }
 
-fn is_fresh(snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
+pub(super) fn is_fresh(snapshot: &Snapshot, now: DateTime<Utc>) -> bool {
     now - snapshot.at <= STALE_AFTER
 }
 
 fn verdict(snapshot: &Snapshot, now: DateTime<Utc>) -> Exit {
-    let worst = snapshot.incidents.iter().map(|incident| incident.severity).max();
+    let told = snapshot.incidents.iter().filter(|incident| incident.silenced.is_none());
+    let worst = told.map(|incident| incident.severity).max();
     match worst {
         _ if !is_fresh(snapshot, now) => Exit::Unknown,
         Some(Severity::Critical) => Exit::Critical,

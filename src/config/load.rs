@@ -113,6 +113,7 @@ impl Origins {
                 Value::Table(table) => self.add(table, &format!("{path}.")),
                 Value::List(items) if items.iter().any(|item| matches!(item.value, Value::Table(_))) => {
                     self.add_each(items, &path);
+                    self.0.insert(path, node.origin.clone());
                 }
                 Value::Text(_) | Value::Integer(_) | Value::Bool(_) | Value::List(_) | Value::Other(_) => {
                     self.0.insert(path, node.origin.clone());

@@ -13,6 +13,7 @@ pub mod settings;
 
 mod checks;
 mod context;
+mod expect;
 mod load;
 mod login;
 mod node;

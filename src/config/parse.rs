@@ -191,6 +191,6 @@ pub(super) fn shown(value: &Value) -> String {
 }
 
 /// Environment and flags can only give text, so numbers and booleans are read from it there.
-const fn untyped(node: &Node) -> bool {
+pub(super) const fn untyped(node: &Node) -> bool {
     matches!(node.origin, Origin::Env(_) | Origin::Flag(_))
 }

@@ -9,7 +9,7 @@ use super::settings::{
     AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
     ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
-use super::{checks, login};
+use super::{checks, expect, login};
 use crate::model::ids::ClusterName;
 use std::collections::BTreeSet;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
@@ -40,6 +40,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         vantages: vantages(&root, places, &system),
         discovery: discovery(root.section("discovery")),
         detect: detect(root.section("detect")),
+        expect: expect::read(root.section("expect")),
         survey: survey(root.section("survey")),
         probe: probe(root.section("probe"), places),
         checks: checks::read(root.section("checks")),
@@ -127,7 +128,7 @@ fn vantages(root: &Section<'_>, places: &Places, system: &ConnectionSettings) ->
 }
 
 /// Cluster names hold anything but spaces.
-fn cluster_name(node: &Node) -> Result<ClusterName, String> {
+pub(super) fn cluster_name(node: &Node) -> Result<ClusterName, String> {
     let name = parse::text(node)?;
     if name.contains(char::is_whitespace) {
         return Err(format!("{name:?} holds a space, which no cluster name can"));

@@ -3,6 +3,7 @@
 use super::connection::ConnectionSettings;
 use crate::engine::Checks;
 use crate::model::ids::ClusterName;
+use crate::model::intent::Expectations;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub discovery: DiscoverySettings,
     /// `[detect]`: how fast and how surely a loss is found.
     pub detect: DetectSettings,
+    /// `[expect]`: `expect.links` must exist, also when no server is configured with them, `expect.forbidden` must not. Default: none.
+    pub expect: Expectations,
     /// `[survey]`: how often servers are asked what they know.
     pub survey: SurveySettings,
     /// `[probe]`: looking at gateway addresses from this host.

@@ -9,6 +9,7 @@ use crate::metrics::Metrics;
 use crate::model::ask::BeatPlan;
 use crate::model::ids::ClusterName;
 use crate::model::incident::{IncidentEvent, Stage};
+use crate::model::intent::{Forget, ForgetOutcome};
 use crate::model::states::ServerLinkState;
 use crate::model::time::Now;
 use crate::model::transition::{Change, Transition};
@@ -30,6 +31,8 @@ pub(super) struct Dispatch {
     pub(super) publisher: Publisher,
     pub(super) advisories: Advisories,
     pub(super) metrics: Arc<Metrics>,
+    /// What became of requests to forget.
+    pub(super) outcomes: mpsc::Sender<(Forget, ForgetOutcome)>,
     /// Plans that have not been handed on yet.
     pub(super) plans: BTreeMap<ClusterName, BeatPlan>,
 }
@@ -42,7 +45,12 @@ impl Sink for Dispatch {
             Output::Beat(plan) => {
                 self.plans.insert(plan.cluster.clone(), plan);
             }
-            Output::Forgotten(what, outcome) => tracing::info!(%what, %outcome, "asked to forget"),
+            Output::Forgotten(what, outcome) => {
+                tracing::info!(%what, %outcome, "asked to forget");
+                if self.outcomes.try_send((what, outcome)).is_err() {
+                    tracing::warn!("what became of a request to forget cannot be told");
+                }
+            }
             Output::Ask(request) => {
                 if let Err(TrySendError::Full(_)) = self.requests.try_send(Request::Ask(request)) {
                     self.metrics.requests_dropped.bump();
@@ -81,11 +89,16 @@ impl Dispatch {
         let incident = &event.incident;
         let (id, stage, severity) = (&incident.id, event.stage, incident.severity);
         let title = text::title(incident);
+        let advisory = self.advisories.alert(event);
+        if let Some(silence) = &incident.silenced {
+            tracing::info!(%id, %stage, %severity, %silence, title);
+            return self.publisher.publish(Message::silenced(id, advisory));
+        }
         match event.stage {
             Stage::Opened => tracing::warn!(%id, %stage, %severity, title),
             Stage::Updated | Stage::Resolved => tracing::info!(%id, %stage, %severity, title),
         }
-        self.publisher.publish(Message::alert(&incident.id, self.advisories.alert(event)));
+        self.publisher.publish(Message::alert(id, advisory));
     }
 }
 

@@ -6,6 +6,7 @@
 use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output, Policy};
 use crate::model::incident::Memory;
+use crate::model::intent::Wish;
 use crate::model::observation::Stall;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
@@ -28,6 +29,8 @@ pub struct Wires {
     pub heard: mpsc::Receiver<Heard>,
     /// What a former life left, once it could be read.
     pub memory: mpsc::Receiver<Memory>,
+    /// What people want.
+    pub wishes: mpsc::Receiver<Wish>,
     /// Where current truth is kept for whoever wants it.
     pub snapshot: watch::Sender<Option<Snapshot>>,
 }
@@ -76,6 +79,7 @@ impl<S: Sink> Driver<S> {
                     restoring = memory.is_some();
                     self.turn(due, memory.map(Input::Restored).into_iter());
                 }
+                Some(wish) = self.wires.wishes.recv() => self.turn(due, std::iter::once(wanted(wish))),
                 count = self.wires.heard.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         break;
@@ -126,5 +130,12 @@ fn input(heard: Heard) -> Input {
         Heard::Asked(round) => Input::Asked(round),
         Heard::Vantage(change) => Input::Vantage(change),
         Heard::Probed(report) => Input::Probed(report),
+    }
+}
+
+fn wanted(wish: Wish) -> Input {
+    match wish {
+        Wish::Silences(list) => Input::Silences(list),
+        Wish::Forget(what) => Input::Forget(what),
     }
 }

@@ -24,7 +24,7 @@ use crate::nats::heard::{Tap, relay_probes};
 use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
-use crate::nats::state::StateKeeper;
+use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
@@ -44,6 +44,11 @@ const REQUESTS: usize = 256;
 const CONNECTION_EVENTS: usize = 64;
 /// Findings at gateway addresses on their way to the driver. When it is full, no further address is looked at.
 const PROBED: usize = 64;
+/// Wishes on their way to the driver, and what became of them on the way back. When it is full, the one who reads the bucket waits,
+/// and an answer is left out: the request is then found unanswered after the next start.
+const WISHES: usize = 64;
+/// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
+const SILENCES_WITHIN: Duration = Duration::from_secs(5);
 /// How long stopping may take to have everything stored.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 
@@ -137,6 +142,15 @@ impl Daemon {
         let fleet = Fleet::start(&settings, wiring).await?;
         let (current, snapshot) = watch::channel(None);
         let (memories, memory) = mpsc::channel(1);
+        let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
+        let listener = Listener {
+            client: client.clone(),
+            bucket: settings.alerts.bucket.clone(),
+            wishes: wished,
+            outcomes: answers,
+            clock,
+        };
+        tasks.spawn(listener.run(shutdown.child_token()));
         let keeper = StateKeeper {
             client,
             bucket: settings.alerts.bucket.clone(),
@@ -147,16 +161,18 @@ impl Daemon {
             clock,
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
-        let wires = Wires { clock, heard, memory, snapshot: current };
+        let wires = Wires { clock, heard, memory, wishes, snapshot: current };
         let sink = Dispatch {
             requests,
             prober,
             publisher: publisher.clone(),
             advisories,
             metrics: Arc::clone(&metrics),
+            outcomes,
             plans: BTreeMap::new(),
         };
-        let driver = tokio::spawn(Driver::new(policy(&settings), wires, sink).run(shutdown.child_token()));
+        let policy = Policy { silences_within: SILENCES_WITHIN, ..policy(&settings) };
+        let driver = tokio::spawn(Driver::new(policy, wires, sink).run(shutdown.child_token()));
         begun.disarm();
         Ok(Self { clock, metrics, snapshot, provisioning, publisher, driver, fleet, tasks, shutdown })
     }
@@ -215,6 +231,7 @@ pub fn policy(settings: &Settings) -> Policy {
         clear_after: detect.clear_after,
         join_grace: detect.join_grace,
         checks: settings.checks.clone(),
+        expect: settings.expect.clone(),
         probe: settings.probe.enabled,
         probe_every: settings.probe.every,
         ask_jetstream: settings.survey.jetstream_every.is_some(),

@@ -240,8 +240,8 @@ impl Turn<'_> {
                 (self.world.clusters[ix].links.get(&other), self.world.clusters[other].links.get(&ix));
             // A direction that nobody expects is as good as retired; one that is not known yet is not known to be cut.
             let states = [out, back].map(|link| link.map_or(LinkState::Retired, |link| link.held.state));
-            any_cut |=
-                states.iter().any(|state| matches!(state, LinkState::Down | LinkState::Degraded { .. }));
+            any_cut |= !self.world.clusters[other].servers.is_empty()
+                && states.iter().any(|state| matches!(state, LinkState::Down | LinkState::Degraded { .. }));
             if !self.any_present(other)
                 || states.iter().all(|state| matches!(state, LinkState::Unknown | LinkState::Retired))
             {

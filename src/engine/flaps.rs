@@ -154,6 +154,16 @@ impl Damping {
         self.pairs.get(&(a.min(b), a.max(b)))
     }
 
+    /// Forgets every pair with this cluster.
+    pub(super) fn forget_cluster(&mut self, ix: ClusterIx) {
+        self.pairs.retain(|&(a, b), _| a != ix && b != ix);
+    }
+
+    /// Names this server no more among those whose links flapped.
+    pub(super) fn forget_server(&mut self, ix: ServerIx) {
+        self.pairs.values_mut().for_each(|pair| pair.links.retain(|&(server, _)| server != ix));
+    }
+
     fn entry(&mut self, a: ClusterIx, b: ClusterIx) -> &mut Weight {
         self.pairs.entry((a.min(b), a.max(b))).or_default()
     }

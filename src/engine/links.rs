@@ -36,7 +36,7 @@ impl Turn<'_> {
                 self.judge_forbidden(ix, remote);
                 continue;
             }
-            if !self.world.expected(home, remote) {
+            if !self.world.expected(home, remote) || self.never_its_own(ix, remote) {
                 if self.world.servers[ix].links.contains_key(&remote) {
                     self.unexpected(ix, remote);
                 }
@@ -49,6 +49,15 @@ impl Turn<'_> {
                 self.judge_by_reports(ix, remote);
             }
         }
+    }
+
+    /// A link that never was is missed by the servers that are configured with it and by nobody else.
+    fn never_its_own(&self, ix: ServerIx, remote: ClusterIx) -> bool {
+        let server = &self.world.servers[ix];
+        let was_up = self.world.clusters[server.cluster].links[&remote].was_up;
+        let named = server.links.get(&remote).is_some_and(|link| link.configured || link.seen);
+        let required = self.world.wanted(server.cluster, remote) == Wanted::Required;
+        !was_up && !required && server.reports.configured && !named
     }
 
     /// Neither configured nor ever up in this life.
@@ -197,6 +206,9 @@ impl Turn<'_> {
         let link = &server.links[&remote];
         let Some(listed) = link.listed else { return };
         let (state, basis, since) = (link.held.state, link.basis, link.held.since.mono);
+        if listed.up && link.half_open.is_some() {
+            return self.judge_half_open(ix, remote);
+        }
         if listed.up {
             // What beats showed cut is not up because its server goes on listing it; a link made anew since is.
             let remade = listed.since > since;
@@ -229,9 +241,28 @@ impl Turn<'_> {
         }
     }
 
+    /// The server lists the link, and its far end says that nothing arrives on it: believed when it says so twice.
+    fn judge_half_open(&mut self, ix: ServerIx, remote: ClusterIx) {
+        let link = &self.world.servers[ix].links[&remote];
+        let (state, peer) = (link.held.state, link.peer.clone());
+        let Some(half) = link.half_open.clone().filter(|_| state != ServerLinkState::Down) else { return };
+        if state != ServerLinkState::Suspect {
+            let evidence = vec![half.evidence.clone()];
+            self.set_outbound(ix, remote, ServerLinkState::Suspect, Basis::Reports, evidence);
+        }
+        if half.at.since(half.since) >= SECOND_LOOK {
+            self.set_outbound(ix, remote, ServerLinkState::Down, Basis::Reports, vec![half.evidence]);
+        } else if self.lasted(half.since, SECOND_LOOK, Why::LookAgain)
+            && let Some(peer) = peer.and_then(|peer| self.world.life(&peer))
+        {
+            self.look(peer, Survey::Gateways);
+        }
+    }
+
     /// Adds the server links of `from -> to` up.
     pub(super) fn judge_link(&mut self, from: ClusterIx, to: ClusterIx) {
         let (mut up, mut cut, mut basis, mut doubted) = (0, 0, None, None);
+        let was_up = self.world.clusters[from].links[&to].was_up;
         for &ix in &self.world.clusters[from].servers {
             let server = &self.world.servers[ix];
             let Some(link) = server.links.get(&to).filter(|_| server.present()) else { continue };
@@ -239,6 +270,7 @@ impl Turn<'_> {
                 ServerLinkState::Down => cut += 1,
                 // Doubt is not a verdict: until it is settled the link counts as what it was.
                 ServerLinkState::Up => up += 1,
+                ServerLinkState::Suspect if !was_up => continue,
                 ServerLinkState::Suspect => {
                     up += 1;
                     doubted = doubted.max(Some(link.held.since.mono));

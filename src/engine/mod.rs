@@ -47,7 +47,7 @@ mod world;
 pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
-use crate::model::incident::{IncidentEvent, Memory};
+use crate::model::incident::{IncidentEvent, IncidentKind, Memory};
 use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
 use crate::model::probe::{ProbeReport, ProbeRequest};
@@ -245,6 +245,8 @@ impl Turn<'_> {
         for &ix in &servers {
             self.judge_outbounds(ix);
             self.look_again(ix);
+            self.look_at_far_ends(ix);
+            self.look_at_neighbours(ix);
         }
         for &from in &clusters {
             let remotes: Vec<_> = self.world.clusters[from].links.keys().copied().collect();
@@ -258,7 +260,9 @@ impl Turn<'_> {
         for &ix in &clusters {
             self.look_around(ix);
             self.plan_beats(ix);
+            self.look_at_unbeaten_ends(ix);
         }
+        self.inquire();
     }
 
     fn restored(&mut self, memory: &Memory) {
@@ -271,7 +275,17 @@ impl Turn<'_> {
                 self.world.ensure_cluster(&link.to, self.now),
             );
             if let (Some(from), Some(to)) = (from, to) {
-                self.world.ensure_link(from, to, self.now).remembered = true;
+                let link = self.world.ensure_link(from, to, self.now);
+                (link.remembered, link.was_up) = (true, true);
+            }
+        }
+        let never = memory.incidents.iter().filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
+        for link in never.flat_map(|incident| &incident.scope.links) {
+            let (from, to) = (self.world.cluster(&link.from), self.world.cluster(&link.to));
+            if let Some(link) =
+                from.zip(to).and_then(|(from, to)| self.world.clusters[from].links.get_mut(&to))
+            {
+                link.was_up = false;
             }
         }
     }

@@ -3,14 +3,14 @@
 use super::Why;
 use super::traffic;
 use super::turn::Turn;
-use super::world::{ClusterIx, Gateways, Listed, Seen, ServerIx};
+use super::world::{ClusterIx, HalfOpen, Listed, Refused, Seen, ServerIx};
 use crate::model::ask::Survey;
 use crate::model::evidence::Says;
 use crate::model::ids::ServerId;
 use crate::model::jetstream::JetStreamReport;
 use crate::model::observation::{
-    AuthError, ClientChurn, ConfigReport, Fact, GatewaysReport, Observation, Round, ServerIdentity,
-    StatsReport,
+    AuthError, ClientChurn, ConfigReport, Fact, GatewayConnection, GatewaysReport, Observation, Round,
+    ServerIdentity, StatsReport,
 };
 use crate::model::states::{Basis, ServerLinkState, ServerState};
 use crate::model::time::Mono;
@@ -20,6 +20,16 @@ use std::time::Duration;
 
 /// How many one-second counts of closed client connections are kept per server.
 const CHURN_KEPT: usize = 16;
+/// The least silence of a connection over which beats are sent that says something.
+const IDLE: Duration = Duration::from_secs(2);
+/// A refusal that comes again within this time is the same one.
+const REFUSED_AGAIN: Duration = Duration::from_secs(60);
+/// Every server sends a report over every gateway connection each 10 s: one that is silent for longer than two of them is half open.
+const IDLE_REPORTS: Duration = Duration::from_secs(25);
+/// A report is overdue on it from here on.
+const ODD: Duration = Duration::from_secs(12);
+/// Servers tell such spans in whole seconds.
+const WHOLE_SECONDS: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
     /// Takes a round in that was just asked. The first moment at which an answer to it can be overdue is a reason to wake.
@@ -206,8 +216,46 @@ impl Turn<'_> {
         }
         self.unlisted(ix, &listed, at);
         self.told_time(ix, vantage, at, report.made);
-        let (outbound, inbound) = (report.outbound.clone(), report.inbound.clone());
-        self.world.servers[ix].gateways = Some(Gateways { at, outbound, inbound });
+        // A sender that dialled anew may leave its old connection behind: the livelier one is its link.
+        let mut rows: Vec<&GatewayConnection> = report.inbound.iter().collect();
+        rows.sort_by(|a, b| (&a.peer, a.idle).cmp(&(&b.peer, b.idle)));
+        rows.dedup_by(|later, first| later.peer == first.peer);
+        for row in rows {
+            self.arriving(ix, row, at);
+        }
+    }
+
+    /// What the far end of a link says arrives on it. Whoever asks for beats has messages cross many times a second.
+    fn arriving(&mut self, far: ServerIx, row: &GatewayConnection, at: Mono) {
+        let (Some(idle), Some(sender)) = (row.idle, self.world.life(&row.peer)) else { return };
+        let here = self.world.servers[far].cluster;
+        self.world.was_up(sender, here);
+        let says = Says::InboundIdle {
+            server: self.world.servers[far].key.clone(),
+            from: self.world.servers[sender].key.clone(),
+            idle,
+        };
+        let evidence = self.evidence(says);
+        let far = self.world.servers[far].id.clone();
+        let sender = &mut self.world.servers[sender];
+        let Some(link) = sender.links.get_mut(&here).filter(|link| link.peer.as_ref() == Some(&far)) else {
+            return;
+        };
+        let cut_for = at.since(link.held.since.mono);
+        let cut = link.held.state == ServerLinkState::Down && link.basis == Basis::Beats;
+        let quiet_since_the_cut = cut_for >= IDLE / 2 && idle >= IDLE && idle + WHOLE_SECONDS >= cut_for;
+        let lively = sender.held.state == ServerState::Live
+            && sender.heard_at.is_some_and(|heard| at.since(heard) < IDLE_REPORTS);
+        if (cut && quiet_since_the_cut) || (link.basis == Basis::Reports && idle >= IDLE_REPORTS && lively) {
+            link.half_open.get_or_insert(HalfOpen { evidence, since: at, at }).at = at;
+        } else if link.basis == Basis::Reports || idle < IDLE {
+            link.half_open = None;
+        }
+        if link.basis == Basis::Reports && (ODD..IDLE_REPORTS).contains(&idle) {
+            let due = at + IDLE_REPORTS.saturating_sub(idle);
+            let cluster = &mut self.world.clusters[here];
+            cluster.quiet_due = Some(cluster.quiet_due.map_or(due, |before| before.min(due)));
+        }
     }
 
     fn listed(&mut self, ix: ServerIx, remote: ClusterIx, at: Mono, connection: Option<u64>) {
@@ -221,8 +269,9 @@ impl Turn<'_> {
         // The peer that it was cut with stays known until the link is made anew: it may explain the cut.
         if link.listed.is_some_and(|before| before.connection != connection) {
             link.peer = None;
+            link.half_open = None;
         }
-        link.listed = Some(Listed { up: true, since, at, connection });
+        link.listed = Some(Listed { up: true, since, at, connection, up_until: Some(at) });
         // A report that left before the cut, or on its way when beats had just shown it, denies nothing; nor does a link made anew.
         if since <= link.held.since.mono
             && link.held.state == ServerLinkState::Down
@@ -231,13 +280,15 @@ impl Turn<'_> {
         {
             link.denied = true;
         }
+        self.world.was_up(ix, remote);
     }
 
     fn unlisted(&mut self, ix: ServerIx, listed: &BTreeSet<ClusterIx>, at: Mono) {
         for (remote, link) in &mut self.world.servers[ix].links {
             if !listed.contains(remote) {
                 let since = link.listed.filter(|before| !before.up).map_or(at, |before| before.since);
-                link.listed = Some(Listed { up: false, since, at, connection: None });
+                let up_until = link.listed.and_then(|before| before.up_until);
+                link.listed = Some(Listed { up: false, since, at, connection: None, up_until });
             }
         }
     }
@@ -282,11 +333,15 @@ impl Turn<'_> {
             let Some(remote) = self.world.ensure_named(&remote.cluster, self.now) else { continue };
             if remote != home {
                 named.insert(remote);
+                self.world.clusters[remote].probes.named.get_or_insert(self.now.mono);
                 self.world.ensure_outbound(ix, remote, self.now);
             }
         }
         let server = &mut self.world.servers[ix];
         server.reports.configured = true;
+        if !server.config.as_ref().is_some_and(|before| same_config(before, report)) {
+            server.reports.told = Some(self.now);
+        }
         server.told.configuration(server.config.as_deref(), report, at);
         server.config = Some(Box::new(report.clone()));
         server.reports.system_account.clone_from(&report.system_account);
@@ -320,8 +375,18 @@ impl Turn<'_> {
         let Some(ix) = self.introduce(&error.server) else { return };
         let server = &self.world.servers[ix];
         let says = Says::GatewayRefused { server: server.key.clone(), peer: error.peer.clone() };
-        let cluster = server.cluster;
-        self.world.clusters[cluster].refused = Some(self.evidence(says));
+        let (cluster, last) = (server.cluster, self.now.mono);
+        let peer = error.peer.as_deref().and_then(|peer| self.world.any_life(&ServerId::from(peer)));
+        let from = peer.map(|peer| self.world.servers[peer].cluster);
+        let evidence = self.evidence(says);
+        let refused = &mut self.world.clusters[cluster].refused;
+        let again = refused.get_mut(&from).filter(|before| last.since(before.last) < REFUSED_AGAIN);
+        match again {
+            Some(before) => before.last = last,
+            None => {
+                refused.insert(from, Refused { evidence, last });
+            }
+        }
     }
 
     fn clients(&mut self, at: Mono, churn: &ClientChurn) {
@@ -333,4 +398,9 @@ impl Turn<'_> {
         }
         clients.recent.push_back((at, churn.disconnected));
     }
+}
+
+/// Whether two reports tell the same configuration, whenever they were made.
+fn same_config(one: &ConfigReport, other: &ConfigReport) -> bool {
+    ConfigReport { made: None, ..one.clone() } == ConfigReport { made: None, ..other.clone() }
 }

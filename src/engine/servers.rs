@@ -2,8 +2,8 @@
 
 use super::Why;
 use super::turn::Turn;
-use super::world::{ClusterIx, ServerIx};
-use crate::model::ask::Through;
+use super::world::{Chase, ClusterIx, ServerIx};
+use crate::model::ask::{Survey, Through};
 use crate::model::evidence::Says;
 use crate::model::states::{Basis, ServerLinkState, ServerState};
 use crate::model::time::Mono;
@@ -11,6 +11,8 @@ use std::time::Duration;
 
 /// Servers report unasked every 10 s. Answers to surveys come oftener, but say nothing of when the next report is due.
 const STATS_EVERY: Duration = Duration::from_secs(10);
+/// So much later than that a report is late.
+const LATE: Duration = Duration::from_secs(1);
 
 impl Turn<'_> {
     /// Whether this server is watched by beats: it can answer them and its cluster has been asked for some.
@@ -82,12 +84,43 @@ impl Turn<'_> {
         if !self.world.sound(server.cluster) {
             return None;
         }
+        if !self.lasted(last, STATS_EVERY + LATE, Why::ReportSilence) {
+            return None;
+        }
+        let chased = self.chase(ix, last) && self.neighbours_answer(ix);
         let patience = self.policy.report_silence.max(STATS_EVERY * 3);
-        if !self.lasted(last, patience, Why::ReportSilence) {
+        if !chased && !self.lasted(last, patience, Why::ReportSilence) {
             return None;
         }
         let server = &self.world.servers[ix];
         Some(Says::NoReports { server: server.key.clone(), silent_for: self.now.mono.since(last) })
+    }
+
+    /// A report is late: the servers of the cluster are asked for one, twice. Whether the time for an answer is over.
+    fn chase(&mut self, ix: ServerIx, last: Mono) -> bool {
+        let server = &self.world.servers[ix];
+        let cluster = server.cluster;
+        let void = self.world.clusters[cluster].vantage.as_ref().map(|vantage| vantage.void_before);
+        let begun = server.chased.filter(|chase| chase.from > last && Some(chase.from) >= void);
+        let Some(chase) = begun else {
+            self.world.servers[ix].chased = Some(Chase { from: self.now.mono, again: false });
+            self.survey(cluster, Survey::Stats);
+            self.lasted(self.now.mono, self.policy.report_silence / 2, Why::ReportSilence);
+            return false;
+        };
+        if !chase.again && self.lasted(chase.from, self.policy.report_silence / 2, Why::ReportSilence) {
+            self.world.servers[ix].chased = Some(Chase { again: true, ..chase });
+            self.survey(cluster, Survey::Stats);
+        }
+        self.lasted(chase.from, self.policy.report_silence, Why::ReportSilence)
+    }
+
+    /// Whether another server of the cluster has answered since this one was asked: then it is not our connection that is silent.
+    fn neighbours_answer(&self, ix: ServerIx) -> bool {
+        let server = &self.world.servers[ix];
+        let asked = server.chased.map(|chase| chase.from);
+        let peers = self.world.clusters[server.cluster].servers.iter().filter(|&&peer| peer != ix);
+        peers.map(|&peer| &self.world.servers[peer]).any(|peer| peer.reports.last > asked)
     }
 
     /// The links of a server that is not there count for nothing.

@@ -70,7 +70,10 @@ impl Turn<'_> {
         if to == ServerLinkState::Up {
             link.seen = true;
             link.denied = false;
+            link.half_open = None;
+            self.world.was_up(ix, remote);
         }
+        let Some(link) = self.world.servers[ix].links.get_mut(&remote) else { return };
         if let Some(from) = enter(&mut link.held, to, self.now, &evidence) {
             self.link_turns((ix, remote), from, to, &evidence);
             self.emit(Change::ServerLink { link: name, from, to }, Some(basis), evidence);

@@ -116,6 +116,15 @@ pub enum Forget {
     Server(ServerKey),
 }
 
+/// Something that people want of a running gatewatch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wish {
+    /// These are all silences that there are.
+    Silences(Vec<Silence>),
+    /// This is to be forgotten.
+    Forget(Forget),
+}
+
 impl fmt::Display for Forget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

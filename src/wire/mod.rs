@@ -13,5 +13,6 @@ pub mod schema;
 pub mod sys;
 pub mod text;
 pub mod token;
+pub mod wish;
 
 pub use json::ReadError;

@@ -1,4 +1,5 @@
-//! What is stored in the key-value bucket: current truth, open incidents, links that are expected to exist.
+//! What is stored in the key-value bucket: current truth, open incidents, links that are expected to exist. What people store there
+//! for gatewatch is in [`super::wish`].
 //!
 //! Every record has a `version`. A record of a newer version is refused by name instead of misread; unknown fields of the same
 //! version are ignored.
@@ -94,11 +95,11 @@ pub fn read_links(record: &[u8]) -> Result<Vec<Link>, ReadError> {
     read::<LinksBody>("a list of links", record).map(|body| body.links.iter().map(Into::into).collect())
 }
 
-fn write<T: Serialize>(content: T) -> Vec<u8> {
+pub(super) fn write<T: Serialize>(content: T) -> Vec<u8> {
     json::write(&Record { version: VERSION, content })
 }
 
-fn read<T: DeserializeOwned>(what: &'static str, record: &[u8]) -> Result<T, ReadError> {
+pub(super) fn read<T: DeserializeOwned>(what: &'static str, record: &[u8]) -> Result<T, ReadError> {
     #[derive(Deserialize)]
     struct Versioned {
         version: u32,

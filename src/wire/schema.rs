@@ -3,6 +3,7 @@
 use super::advisory::{Alert, Event};
 use super::body::{IncidentBody, SnapshotBody};
 use super::record::{LinksBody, Record};
+use super::wish::{ForgetBody, SilenceBody};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
 use serde_json::Value;
@@ -13,11 +14,16 @@ pub fn all() -> Vec<(&'static str, Value)> {
     vec![
         ("alert", schema::<Alert>("Alert", "An incident of gatewatch was opened, updated or resolved.")),
         ("event", schema::<Event>("Event", "Something that gatewatch watches changed its state.")),
+        (
+            "record.forget",
+            schema::<Record<ForgetBody>>("ForgetRecord", "A request to forget something, as stored."),
+        ),
         ("record.incident", schema::<Record<IncidentBody>>("IncidentRecord", "An open incident, as stored.")),
         (
             "record.links",
             schema::<Record<LinksBody>>("LinksRecord", "Links that are expected to exist, as stored."),
         ),
+        ("record.silence", schema::<Record<SilenceBody>>("SilenceRecord", "A silence, as stored.")),
         (
             "record.snapshot",
             schema::<Record<SnapshotBody>>("SnapshotRecord", "All current truth, as stored."),

@@ -228,7 +228,7 @@ fn a_link_that_must_not_exist_is_settled_while_beats_are_lost() {
 
 #[test]
 fn a_link_that_must_exist_is_missed_though_no_server_is_configured_with_it() {
-    let hub = "link east north\nlink north west\n30s end";
+    let hub = "link east north\nlink north west\ngiven blackhole east west\ncold\n40s end";
     let policy = expecting(&[link("east", "west")], &[]);
     let sim = run(Sim::with_policy(&story(hub), policy));
     let told = incidents(&sim);

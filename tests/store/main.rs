@@ -7,3 +7,4 @@ mod provision;
 mod publish;
 mod state;
 mod support;
+mod wishes;

@@ -21,7 +21,8 @@ async fn everything_is_made_with_three_replicas_in_the_home_cluster() {
     }
     let alerts = config(&place, "fresh_ALERTS").await;
     assert_eq!((alerts.max_age.as_secs(), alerts.duplicate_window.as_secs()), (3600, 600));
-    assert_eq!((alerts.subjects, alerts.max_bytes), (vec!["fresh.alert.>".to_owned()], 1024 * 1024));
+    let subjects = ["fresh.alert.>", "fresh.silenced.>"].map(str::to_owned);
+    assert_eq!((alerts.subjects, alerts.max_bytes), (subjects.to_vec(), 1024 * 1024));
     // The window must not be longer than the messages live.
     assert_eq!(config(&place, "fresh_EVENTS").await.duplicate_window.as_secs(), 60);
     let bucket = place.bucket().await;
@@ -109,7 +110,7 @@ async fn a_stream_that_holds_our_subjects_is_named() {
     assert!(matches!(error, ProvisionError::SubjectTaken { .. }), "{error:?}");
     assert_eq!(
         error.to_string(),
-        "cannot create stream taken_ALERTS: stream EVERYTHING_TAKEN already takes messages on taken.alert.>; name that one in \
+        "cannot create stream taken_ALERTS: stream EVERYTHING_TAKEN already takes messages on taken.alert.>, taken.silenced.>; name that one in \
          alerts.alerts_stream, take the subject off it, or choose another alerts.subject_prefix"
     );
 }

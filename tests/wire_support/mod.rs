@@ -8,6 +8,7 @@ use gatewatch::model::impact::Impact;
 use gatewatch::model::incident::{
     Incident, IncidentEvent, IncidentId, IncidentKind, Scope, ServerView, Severity, Stage, Subject,
 };
+use gatewatch::model::intent::{Forget, ForgetOutcome, Matcher, Silence};
 use gatewatch::model::observation::{Disconnect, ServerVersion};
 use gatewatch::model::snapshot::{
     ClusterStatus, LinkStatus, ServerLinkStatus, ServerStatus, Snapshot, VantageStatus,
@@ -17,6 +18,7 @@ use gatewatch::model::states::{
 };
 use gatewatch::model::time::{Mono, Now};
 use gatewatch::model::transition::{Change, Transition};
+use gatewatch::wire::wish::ForgetRequest;
 use std::time::Duration;
 
 /// The moment at which everything begins, with a fraction that must survive.
@@ -75,6 +77,10 @@ pub(crate) fn every_evidence() -> Vec<Evidence> {
         Says::VantageDeaf { cluster: cluster("west") },
         Says::GatewayRefused { server: s(), peer: Some("NPEER".to_owned()) },
         Says::GatewayRefused { server: s(), peer: None },
+        Says::Required { link: link("east", "west") },
+        Says::Forbidden { link: link("east", "west") },
+        Says::Forgotten { what: Forget::Cluster(cluster("west")) },
+        Says::Forgotten { what: Forget::Server(s()) },
     ];
     (0..).zip(says).map(|(n, says)| noted(n, says)).collect()
 }
@@ -256,7 +262,44 @@ pub(crate) fn alerts() -> Vec<(String, IncidentEvent)> {
     let merged = Some(IncidentId::from("01KAP2D7Z0000000000000WEST"));
     let merged = Incident { merged_into: merged, ..resolved(degraded()) };
     add("gateway_degraded.merged".to_owned(), Stage::Resolved, merged);
+    let silenced = Incident { silenced: Some("01KAPQ6T7M9Y6Z4V1S5R3C8E2N".into()), ..down_both() };
+    add("gateway_down_both.silenced".to_owned(), Stage::Opened, silenced);
     alerts
+}
+
+/// Silences, by the names of their files.
+pub(crate) fn silences() -> Vec<(&'static str, Silence)> {
+    let silence = |matcher| Silence {
+        id: "01KAPQ6T7M9Y6Z4V1S5R3C8E2N".into(),
+        matcher,
+        from: at(0),
+        until: at(7200),
+        comment: "new \"firewall\"".to_owned(),
+        author: "ann".to_owned(),
+    };
+    let pair = Matcher {
+        kind: Some(IncidentKind::GatewayDown),
+        severity: Some(Severity::Critical),
+        cluster: Some(cluster("east")),
+        remote: Some(cluster("west")),
+        server: None,
+    };
+    let one = Matcher { server: Some(server("east", "east-1")), ..Matcher::default() };
+    vec![
+        ("silence_pair", silence(pair)),
+        ("silence_server", silence(one)),
+        ("silence_everything", silence(Matcher::default())),
+    ]
+}
+
+/// Requests to forget something, by the names of their files.
+pub(crate) fn forgets() -> Vec<(&'static str, ForgetRequest)> {
+    let asked = |what, outcome| ForgetRequest { what, at: at(0), author: "ann".to_owned(), outcome };
+    let server = Forget::Server(server("west", "west-4"));
+    vec![
+        ("forget_cluster", asked(Forget::Cluster(cluster("west")), None)),
+        ("forget_server_done", asked(server, Some(ForgetOutcome::Done))),
+    ]
 }
 
 /// A change of everything that is watched, by the name of its file.

@@ -4,6 +4,7 @@ use crate::config::Origins;
 use crate::config::connection::{ConnectionSettings, Credentials, TlsSettings};
 use crate::config::secret::SecretSource;
 use crate::config::settings::{LogFormat, Replicas, Settings};
+use crate::model::ids::Link;
 use serde::Serialize;
 use std::num::NonZeroU64;
 use std::path::Path;
@@ -48,6 +49,10 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
         });
     }
     list.section("detect", "[detect]", |s| detect(s, settings));
+    list.section("expect", "[expect]", |s| {
+        s.put("links", links(&settings.expect.required));
+        s.put("forbidden", links(&settings.expect.forbidden));
+    });
     list.section("survey", "[survey]", |s| {
         s.put("gatewayz_every", span(settings.survey.gatewayz_every));
         s.put("varz_every", span(settings.survey.varz_every));
@@ -183,6 +188,11 @@ impl Section<'_> {
         let origin = self.origins.get(&key).map(ToString::to_string);
         self.lines.push(Line { section: self.title.to_owned(), name: name.to_owned(), key, value, origin });
     }
+}
+
+fn links(links: &[Link]) -> String {
+    let links: Vec<String> = links.iter().map(|link| quoted(&link.to_string())).collect();
+    format!("[{}]", links.join(", "))
 }
 
 fn quoted(text: &str) -> String {

@@ -23,12 +23,17 @@ pub(in crate::cli) fn list(incidents: &[Incident], now: DateTime<Utc>, style: St
             Look::Plain.cell(short_moment(incident.opened)),
             look.cell(state),
             severity_look(incident.severity).cell(incident.severity.token()),
-            Look::Plain.cell(headline(incident)),
+            Look::Plain.cell(format!("{}{}", headline(incident), mark(incident))),
             Look::Dim.cell(incident.id.as_str()),
         ]);
     }
     keep_whole(&mut table, &[0, 2, 4]);
     trimmed(&table)
+}
+
+/// That it was not alerted, if so.
+fn mark(incident: &Incident) -> &'static str {
+    if incident.silenced.is_some() { " (silenced)" } else { "" }
 }
 
 /// Columns that are never broken into lines.
@@ -100,8 +105,10 @@ fn timeline(revisions: &[IncidentEvent], style: Style) -> String {
     for IncidentEvent { stage, incident } in revisions {
         let look = step_look(*stage, incident.severity);
         let detail = match stage {
-            Stage::Opened | Stage::Updated => format!("{}{}", headline(incident), extent(incident)),
-            Stage::Resolved => headline(incident),
+            Stage::Opened | Stage::Updated => {
+                format!("{}{}{}", headline(incident), extent(incident), mark(incident))
+            }
+            Stage::Resolved => format!("{}{}", headline(incident), mark(incident)),
         };
         text.push_str(&format!(
             "{} {} {}\n",

@@ -169,9 +169,15 @@ fn open(snapshot: &Snapshot, now: DateTime<Utc>, style: Style) -> String {
     let mut lines =
         format!("{}\n", style.paint(Look::Bold, &counted(snapshot.incidents.len(), "open incident")));
     for incident in &snapshot.incidents {
-        let look = severity_look(incident.severity);
+        let look = if incident.silenced.is_some() { Look::Dim } else { severity_look(incident.severity) };
         let word = style.pad(look, &incident.severity.token().to_uppercase(), 9);
-        let details = format!("for {}, {}", text::span(incident.lasted(now)), incident.id);
+        let silenced = incident.silenced.as_ref().map(|silence| format!(", silenced by {silence}"));
+        let details = format!(
+            "for {}, {}{}",
+            text::span(incident.lasted(now)),
+            incident.id,
+            silenced.unwrap_or_default()
+        );
         lines.push_str(&format!(
             "{word} {}\n{}{}\n",
             style.paint(look, &style.wrap(&text::title(incident), 10)),

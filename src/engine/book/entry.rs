@@ -1,7 +1,8 @@
 //! One open incident: follows what it stands for, tells of what changed, and closes when all is good.
 
 use super::good::{Doubt, all_good};
-use super::scope::{contains, is_about, stands_apart, strip};
+use super::scope::{contains, encompasses, is_about, stands_apart, strip};
+use crate::engine::cause::better;
 use crate::engine::checks;
 use crate::engine::correlate::Finding;
 use crate::engine::impact::{Toll, costs};
@@ -82,6 +83,7 @@ impl Entry {
             evidence: finding.evidence.clone(),
             flaps: finding.flaps,
             server_view: finding.view.clone(),
+            basis: finding.basis,
             impact: rates(&Impact::default(), finding.rate),
             ..Incident::new(id, what, finding.subject.clone(), when)
         };
@@ -122,7 +124,9 @@ impl Entry {
             self.refine(turn, finding);
             return;
         }
-        let grown = finding.severity > incident.severity || contains(&finding.scope, &incident.scope);
+        let grown = finding.severity > incident.severity
+            || contains(&finding.scope, &incident.scope)
+            || encompasses(finding, &incident.scope);
         if self.moved_for_good(turn, finding, grown) {
             self.become_finding(turn, finding);
         }
@@ -165,6 +169,7 @@ impl Entry {
         incident.departure = finding.departure;
         incident.scope = finding.scope.clone();
         incident.cause = finding.cause;
+        incident.basis = finding.basis;
         incident.server_view = finding.view.clone();
         incident.impact = rates(&incident.impact, finding.rate);
         add_evidence(&mut incident.evidence, &finding.evidence);
@@ -174,9 +179,11 @@ impl Entry {
     /// The same thing, better understood: told when the cause or what the servers say has changed, and not in a burst.
     fn refine(&mut self, turn: &mut Turn<'_>, finding: &Finding) {
         let incident = &self.incident;
+        let finding = &Finding { cause: better(incident.cause, finding.cause), ..finding.clone() };
         let costlier = self.toll.as_ref().is_some_and(|toll| toll.news(&incident.impact));
         let news = costlier
             || incident.cause != finding.cause
+            || incident.basis != finding.basis
             || incident.departure != finding.departure
             || incident.severity != finding.severity
             || incident.server_view.still_listed.is_empty() != finding.view.still_listed.is_empty()

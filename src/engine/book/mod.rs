@@ -20,7 +20,7 @@ use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
 use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
-use sight::in_sight;
+use sight::{in_sight, oldest_cut};
 use standing::Standing;
 use std::collections::BTreeMap;
 
@@ -154,10 +154,12 @@ impl Book {
             let before =
                 before.get(&finding.subject).copied().filter(|_| in_sight(turn.world, turn.policy, finding));
             let waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            let oldest = oldest_cut(turn.world, finding).unwrap_or(waiting.since);
             // What it has just turned into may be a moment's appearance.
             let patience = turn.alert_after(&finding.subject);
             let lasted = turn.lasted(waiting.since, patience, Why::Alert)
-                && turn.lasted(waiting.kind_since, patience / 2, Why::Alert);
+                && turn.lasted(waiting.kind_since, patience / 2, Why::Alert)
+                && turn.lasted(oldest, turn.policy.alert_after, Why::Alert);
             if lasted && !turn.silences_pending() {
                 self.open.push(Entry::open(turn, finding));
             } else {

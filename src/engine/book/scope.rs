@@ -73,37 +73,44 @@ pub(super) fn contains(whole: &Scope, part: &Scope) -> bool {
 
 /// Whether a finding is a part of what an open incident tells already.
 pub(super) fn covers(incident: &Incident, part: &Finding) -> bool {
-    contains(&incident.scope, &part.scope) || {
-        let about = |cluster: &ClusterName| match (&incident.kind, &incident.subject) {
-            (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(name)) => {
-                cluster == name
-            }
-            (
-                IncidentKind::ClusterOffline
-                | IncidentKind::ClusterIsolated
-                | IncidentKind::VantageLost
-                | IncidentKind::GatewayDown
-                | IncidentKind::GatewayDegraded
-                | IncidentKind::GatewayFlapping
-                | IncidentKind::ServerLost
-                | IncidentKind::GatewayNeverUp
-                | IncidentKind::GatewayUnwanted
-                | IncidentKind::GatewayRemoved
-                | IncidentKind::ConfigDrift
-                | IncidentKind::CertificateExpiring
-                | IncidentKind::SingleUrl
-                | IncidentKind::ClockSkew
-                | IncidentKind::MixedVersions
-                | IncidentKind::RoutesIncomplete,
-                Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
-            ) => false,
-        };
-        let scope = &part.scope;
-        scope.clusters.iter().all(about)
-            && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
-            && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
-            && scope.servers.iter().all(|server| about(&server.cluster))
-    }
+    contains(&incident.scope, &part.scope) || within_cluster(incident.kind, &incident.subject, &part.scope)
+}
+
+/// Whether a finding is about a whole cluster of which an open incident is a part.
+pub(super) fn encompasses(finding: &Finding, part: &Scope) -> bool {
+    within_cluster(finding.kind, &finding.subject, part)
+}
+
+/// Whether everything of a scope begins or ends in a cluster that is offline or isolated.
+fn within_cluster(kind: IncidentKind, subject: &Subject, scope: &Scope) -> bool {
+    let about = |cluster: &ClusterName| match (kind, subject) {
+        (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(name)) => {
+            cluster == name
+        }
+        (
+            IncidentKind::ClusterOffline
+            | IncidentKind::ClusterIsolated
+            | IncidentKind::VantageLost
+            | IncidentKind::GatewayDown
+            | IncidentKind::GatewayDegraded
+            | IncidentKind::GatewayFlapping
+            | IncidentKind::ServerLost
+            | IncidentKind::GatewayNeverUp
+            | IncidentKind::GatewayUnwanted
+            | IncidentKind::GatewayRemoved
+            | IncidentKind::ConfigDrift
+            | IncidentKind::CertificateExpiring
+            | IncidentKind::SingleUrl
+            | IncidentKind::ClockSkew
+            | IncidentKind::MixedVersions
+            | IncidentKind::RoutesIncomplete,
+            Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
+        ) => false,
+    };
+    scope.clusters.iter().all(about)
+        && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
+        && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))
+        && scope.servers.iter().all(|server| about(&server.cluster))
 }
 
 /// Takes what was forgotten out of an incident.

@@ -5,6 +5,8 @@ use crate::engine::policy::Policy;
 use crate::engine::world::{Listed, Vantage, World};
 use crate::model::ids::ServerLink;
 use crate::model::incident::IncidentKind;
+use crate::model::states::ServerLinkState;
+use crate::model::time::Mono;
 
 /// Whether some part of what is found is seen now. A link found cut by beats stays cut while no vantage listens at its far end, but
 /// that says nothing of how long it really is.
@@ -26,6 +28,35 @@ pub(super) fn in_sight(world: &World, policy: &Policy, finding: &Finding) -> boo
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
         | IncidentKind::RoutesIncomplete => true,
+    }
+}
+
+/// Since when the link that is cut for longest has been cut; `None` when it is not about cut links.
+///
+/// Links of one pair that are cut in turn, each for a moment, are not one loss that lasts.
+pub(super) fn oldest_cut(world: &World, finding: &Finding) -> Option<Mono> {
+    let cut = |link: &ServerLink| {
+        let (server, to) = world.server(&link.server).zip(world.cluster(&link.to))?;
+        let held = &world.servers[server].links.get(&to)?.held;
+        (held.state == ServerLinkState::Down).then_some(held.since.mono)
+    };
+    match finding.kind {
+        IncidentKind::ClusterIsolated | IncidentKind::GatewayDown | IncidentKind::GatewayDegraded => {
+            finding.scope.server_links.iter().filter_map(cut).min()
+        }
+        IncidentKind::VantageLost
+        | IncidentKind::ClusterOffline
+        | IncidentKind::GatewayFlapping
+        | IncidentKind::ServerLost
+        | IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => None,
     }
 }
 

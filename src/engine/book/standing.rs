@@ -8,6 +8,8 @@ use super::entry::Entry;
 use crate::engine::correlate::Finding;
 use crate::engine::turn::Turn;
 use crate::engine::{Deadline, Why, checks};
+use crate::model::cause::CauseKind;
+use crate::model::ids::ClusterName;
 use crate::model::incident::{IncidentKind, Subject};
 use crate::model::time::Mono;
 use std::collections::BTreeMap;
@@ -65,7 +67,7 @@ impl Book {
     fn open_standing(&mut self, turn: &mut Turn<'_>, found: &[Finding]) {
         let before = std::mem::take(&mut self.standing.waiting);
         for finding in found {
-            if self.open.iter().any(|entry| is_about(entry, finding)) {
+            if self.open.iter().any(|entry| is_about(entry, finding) || tells_of(entry, finding)) {
                 continue;
             }
             let about = (finding.kind, finding.subject.clone());
@@ -83,4 +85,14 @@ impl Book {
 
 fn is_about(entry: &Entry, finding: &Finding) -> bool {
     entry.incident.kind == finding.kind && entry.incident.subject == finding.subject
+}
+
+/// Whether an outage already says of certificates of that cluster that they have ended.
+fn tells_of(entry: &Entry, finding: &Finding) -> bool {
+    let scope = &entry.incident.scope;
+    let about = |cluster: &ClusterName| finding.subject == Subject::Cluster(cluster.clone());
+    finding.kind == IncidentKind::CertificateExpiring
+        && entry.incident.cause.kind == CauseKind::TlsExpired
+        && (scope.clusters.iter().any(about)
+            || scope.server_links.iter().any(|link| about(&link.server.cluster) || about(&link.to)))
 }

@@ -41,7 +41,7 @@ pub(super) fn of(look: &Look<'_>, cluster: ClusterIx) -> Verdict {
 
 fn seen(look: &Look<'_>, cluster: ClusterIx) -> Verdict {
     let notice = until(look, look.checks.certificate_notice);
-    let probes = look.world.clusters[cluster].probes.all();
+    let probes = look.world.clusters[cluster].probes.all().map(|finding| &finding.report);
     let mut seen: Vec<_> = probes.filter_map(|report| Some((certificate_end(report)?, report))).collect();
     seen.sort_by_key(|(at, report)| (*at, &report.address));
     let known = !seen.is_empty() || look.present(cluster).iter().all(|server| !tls(server));

@@ -135,6 +135,7 @@ impl<'a> Look<'a> {
             cause: Cause::proven(CauseKind::Configuration),
             view: ServerView::default(),
             rate: None,
+            basis: None,
             evidence: evidence.map(|says| Evidence { at: self.now.wall, says }).collect(),
             flaps: None,
         }

@@ -24,7 +24,7 @@ pub(in crate::engine) struct Told {
     /// Since when its configuration is what it is now.
     pub(super) same_since: Mono,
     /// Servers of its cluster that it had a route to, sorted, and when.
-    pub(super) routes: Option<(Mono, Vec<ServerName>)>,
+    pub(in crate::engine) routes: Option<(Mono, Vec<ServerName>)>,
     /// How far its clock was ahead of ours, newest last.
     pub(super) clock: VecDeque<(Mono, TimeDelta)>,
 }

@@ -1,11 +1,11 @@
 //! What a finding touches, collected piece by piece.
 
 use super::{Cut, Finding};
+use crate::engine::cause::Verdict;
 use crate::engine::world::{ClusterIx, Outbound, Server, ServerIx, World};
-use crate::model::cause::Cause;
 use crate::model::evidence::Evidence;
 use crate::model::incident::{IncidentKind, Scope, ServerView, Severity, Subject};
-use crate::model::states::LinkState;
+use crate::model::states::{Basis, LinkState};
 use crate::model::time::Now;
 use std::time::Duration;
 
@@ -21,13 +21,15 @@ pub(super) struct Draft<'a> {
     view: ServerView,
     since: Option<Now>,
     rate: Option<(f64, f64)>,
+    /// The weakest basis of what is cut.
+    basis: Option<Basis>,
     evidence: Vec<Evidence>,
 }
 
 impl<'a> Draft<'a> {
     pub(super) fn new(world: &'a World) -> Self {
         let (scope, view) = (Scope::default(), ServerView::default());
-        Self { world, scope, view, since: None, rate: None, evidence: Vec::new() }
+        Self { world, scope, view, since: None, rate: None, basis: None, evidence: Vec::new() }
     }
 
     pub(super) fn began(&mut self, since: Now) {
@@ -89,18 +91,13 @@ impl<'a> Draft<'a> {
             let link: &Outbound = &self.world.servers[server].links[&to];
             let name = self.world.servers[server].server_link(&self.world.clusters[to].name);
             self.began(link.held.since);
+            self.basis = self.basis.max(Some(link.basis));
             self.evidence(&link.held.evidence);
             if let Some((messages, bytes)) = link.traffic.rate {
                 let (m, b) = self.rate.unwrap_or_default();
                 self.rate = Some((m + messages, b + bytes));
             }
             self.scope.server_links.push(name);
-            let lately = |refused: &&Evidence| {
-                (refused.at - link.held.since.wall).abs() < chrono::TimeDelta::minutes(1)
-            };
-            if let Some(refused) = self.world.clusters[to].refused.as_ref().filter(lately) {
-                self.evidence(std::slice::from_ref(refused));
-            }
         }
     }
 
@@ -109,9 +106,12 @@ impl<'a> Draft<'a> {
         kind: IncidentKind,
         severity: Severity,
         subject: Subject,
-        cause: Cause,
+        verdict: Verdict,
         now: Now,
     ) -> Finding {
+        let Verdict { cause, evidence } = verdict;
+        let basis = self.basis;
+        self.evidence.extend(evidence);
         self.scope.clusters.sort();
         self.scope.links.sort();
         self.scope.server_links.sort();
@@ -133,6 +133,7 @@ impl<'a> Draft<'a> {
             cause,
             view,
             rate,
+            basis,
             evidence,
             flaps: None,
         }

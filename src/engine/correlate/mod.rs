@@ -5,12 +5,14 @@
 mod draft;
 mod unwanted;
 
-use super::cause;
+use super::cause::{self, Verdict};
 use super::world::{ClusterIx, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind, Confidence};
 use crate::model::evidence::Evidence;
 use crate::model::incident::{Flaps, IncidentKind, Scope, ServerView, Severity, Subject};
-use crate::model::states::{ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState};
+use crate::model::states::{
+    Basis, ClusterState, Departure, LinkState, ServerLinkState, ServerState, VantageState,
+};
 use crate::model::time::Now;
 use draft::Draft;
 use std::cmp::Reverse;
@@ -30,6 +32,8 @@ pub(super) struct Finding {
     pub(super) view: ServerView,
     /// Messages and bytes per second that crossed the cut server links before.
     pub(super) rate: Option<(f64, f64)>,
+    /// What it rests on, where there is a choice: the weakest basis of what is cut.
+    pub(super) basis: Option<Basis>,
     pub(super) evidence: Vec<Evidence>,
     /// How often it flapped; set for that kind only.
     pub(super) flaps: Option<Flaps>,
@@ -42,6 +46,7 @@ pub(super) type Cut = (ServerIx, ClusterIx);
 pub(super) fn findings(world: &World, now: Now) -> Vec<Finding> {
     let mut finder = Finder { world, now, cuts: cuts(world), claimed: BTreeSet::new(), found: Vec::new() };
     finder.clusters_offline();
+    finder.blind_everywhere();
     finder.vantages_lost();
     finder.clusters_isolated();
     finder.servers_lost();
@@ -97,22 +102,54 @@ impl Finder<'_> {
             }
             draft.links_touching(ix);
             draft.views(&self.take_touching(ix));
-            let (severity, kind, confidence) = match departure {
-                Departure::Planned => (Severity::Warning, CauseKind::PlannedStop, Confidence::Proven),
-                Departure::Crash => (Severity::Critical, CauseKind::Silent, Confidence::Likely),
+            let (severity, verdict) = match departure {
+                Departure::Planned => (Severity::Warning, Verdict::of(Cause::proven(CauseKind::PlannedStop))),
+                Departure::Crash => (Severity::Critical, cause::of_lost_cluster(self.world, self.now, ix)),
             };
             let subject = Subject::Cluster(cluster.name.clone());
             self.found.push(Finding {
                 departure: Some(departure),
-                ..draft.finding(
-                    IncidentKind::ClusterOffline,
-                    severity,
-                    subject,
-                    Cause { kind, confidence },
-                    self.now,
-                )
+                ..draft.finding(IncidentKind::ClusterOffline, severity, subject, verdict, self.now)
             });
         }
+    }
+
+    /// Nothing can be heard anywhere: one trouble of ours, not one of each cluster.
+    fn blind_everywhere(&mut self) {
+        let bad = |state| matches!(state, VantageState::Gone | VantageState::Impaired);
+        let watched: Vec<_> = self
+            .world
+            .clusters_by_name()
+            .filter(|&ix| self.world.clusters[ix].vantage.is_some() && !self.claimed.contains(&ix))
+            .collect();
+        let blind = watched.iter().all(|&ix| {
+            let cluster = &self.world.clusters[ix];
+            cluster.held.state == ClusterState::Unreachable
+                && cluster.vantage.as_ref().is_some_and(|vantage| bad(vantage.held.state))
+        });
+        let [first, _, ..] = watched[..] else { return };
+        if !blind {
+            return;
+        }
+        let mut draft = Draft::new(self.world);
+        for &ix in &watched {
+            self.claimed.insert(ix);
+            draft.cluster(ix);
+            if let Some(vantage) = &self.world.clusters[ix].vantage {
+                draft.began(vantage.held.since);
+                draft.evidence(&vantage.held.evidence);
+            }
+        }
+        draft.cuts(&std::mem::take(&mut self.cuts).into_iter().collect::<Vec<_>>());
+        let subject = Subject::Cluster(self.world.clusters[first].name.clone());
+        let verdict = Verdict::of(Cause::possible(CauseKind::OwnView));
+        self.found.push(draft.finding(
+            IncidentKind::VantageLost,
+            Severity::Critical,
+            subject,
+            verdict,
+            self.now,
+        ));
     }
 
     fn vantages_lost(&mut self) {
@@ -147,9 +184,9 @@ impl Finder<'_> {
                     (Severity::Warning, if heard_since { Confidence::Proven } else { Confidence::Possible })
                 }
             };
-            let cause = Cause { kind: CauseKind::OwnView, confidence };
+            let verdict = Verdict::of(Cause { kind: CauseKind::OwnView, confidence });
             let subject = Subject::Cluster(cluster.name.clone());
-            self.found.push(draft.finding(IncidentKind::VantageLost, severity, subject, cause, self.now));
+            self.found.push(draft.finding(IncidentKind::VantageLost, severity, subject, verdict, self.now));
         }
     }
 
@@ -166,7 +203,7 @@ impl Finder<'_> {
             draft.links_touching(ix);
             draft.cuts(&cuts);
             let (subject, cause) =
-                (Subject::Cluster(cluster.name.clone()), cause::of_cuts(self.world, &cuts));
+                (Subject::Cluster(cluster.name.clone()), cause::of_cuts(self.world, self.now, &cuts));
             self.found.push(draft.finding(
                 IncidentKind::ClusterIsolated,
                 Severity::Critical,
@@ -188,7 +225,7 @@ impl Finder<'_> {
             draft.began(server.held.since);
             draft.server(ix);
             draft.cuts(&self.take(|world, &(from, to)| peer(world, from, to) == Some(ix)));
-            let cause = Cause { kind: CauseKind::Silent, confidence: Confidence::Likely };
+            let cause = cause::of_lost_server(self.world, ix);
             let subject = Subject::Server(server.key.clone());
             self.found.push(draft.finding(
                 IncidentKind::ServerLost,
@@ -218,18 +255,23 @@ impl Finder<'_> {
             }
             let cuts = self.take_pair(a, b);
             let mut draft = Draft::new(self.world);
+            let was_up = |&(from, to): &(ClusterIx, ClusterIx)| {
+                self.world.clusters[from].links.get(&to).is_some_and(|link| link.was_up)
+            };
+            let (kind, severity, cause) = if links.iter().any(was_up) {
+                let cause = cause::of_cuts(self.world, self.now, &cuts);
+                (IncidentKind::GatewayDown, Severity::Critical, cause)
+            } else {
+                // Nobody relies yet on what never worked.
+                let cause = cause::of_never_up(self.world, self.now, &cuts);
+                (IncidentKind::GatewayNeverUp, Severity::Warning, cause)
+            };
             for (from, to) in links {
                 draft.link(from, to);
             }
             draft.cuts(&cuts);
-            let (subject, cause) = (self.pair(a, b), cause::of_cuts(self.world, &cuts));
-            self.found.push(draft.finding(
-                IncidentKind::GatewayDown,
-                Severity::Critical,
-                subject,
-                cause,
-                self.now,
-            ));
+            let subject = self.pair(a, b);
+            self.found.push(draft.finding(kind, severity, subject, cause, self.now));
         }
     }
 
@@ -316,7 +358,7 @@ impl Finder<'_> {
     fn degraded(&mut self, subject: Subject, cuts: &[Cut]) {
         let mut draft = Draft::new(self.world);
         draft.cuts(cuts);
-        let cause = cause::of_cuts(self.world, cuts);
+        let cause = cause::of_cuts(self.world, self.now, cuts);
         self.found.push(draft.finding(
             IncidentKind::GatewayDegraded,
             Severity::Warning,

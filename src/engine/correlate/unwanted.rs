@@ -2,6 +2,7 @@
 
 use super::Finder;
 use super::draft::Draft;
+use crate::engine::cause::Verdict;
 use crate::engine::intent::Wanted;
 use crate::engine::world::ClusterIx;
 use crate::model::cause::{Cause, CauseKind};
@@ -27,7 +28,7 @@ impl Finder<'_> {
                 draft.began(self.world.clusters[from].links[&to].held.since);
                 draft.evidence(&self.signs(from, to));
             }
-            let (subject, cause) = (self.pair(a, b), Cause::proven(CauseKind::Configuration));
+            let (subject, cause) = (self.pair(a, b), Verdict::of(Cause::proven(CauseKind::Configuration)));
             self.found.push(draft.finding(
                 IncidentKind::GatewayUnwanted,
                 Severity::Warning,

@@ -77,6 +77,14 @@ impl Streams {
         self.told.insert(server.clone(), Told { at, streams });
     }
 
+    /// Forgets what a server told.
+    pub(in crate::engine) fn forget(&mut self, server: &ServerKey) {
+        if let Some(told) = self.told.remove(server) {
+            self.held -= told.streams.len();
+            self.version += 1;
+        }
+    }
+
     /// Every copy whose origin is led in another cluster.
     pub(super) fn feeds(&self) -> BTreeMap<FeedId, Feed> {
         let origins = self.origins();

@@ -34,6 +34,7 @@ impl World {
             server.links.remove(&ix);
             server.paths[ix] = Path::default();
         }
+        self.damping.forget_cluster(ix);
         let name = self.clusters[ix].name.clone();
         self.clusters[ix] = Cluster::new(name.clone(), now);
         self.by_name.remove(&name);
@@ -42,7 +43,9 @@ impl World {
 
     /// Takes a server out, with its links.
     pub(in crate::engine) fn remove_server(&mut self, ix: ServerIx) {
+        self.damping.forget_server(ix);
         let server = &mut self.servers[ix];
+        self.streams.forget(&server.key);
         server.links.clear();
         self.by_key.remove(&server.key);
         self.by_id.remove(&server.id);

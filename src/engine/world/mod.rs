@@ -6,7 +6,8 @@ mod forget;
 mod parts;
 
 pub(super) use parts::{
-    Clients, Cluster, ClusterLink, Gateways, Held, Listed, Outbound, Path, Reports, Server, Vantage,
+    Chase, Clients, Cluster, ClusterLink, HalfOpen, Held, Listed, Outbound, Path, Refused, Reports, Server,
+    Vantage,
 };
 
 use super::checks::Told;
@@ -84,6 +85,11 @@ impl World {
     /// The server whose present life has this id.
     pub(super) fn life(&self, id: &ServerId) -> Option<ServerIx> {
         self.by_id.get(id).copied().filter(|&ix| self.servers[ix].id == *id)
+    }
+
+    /// The server that has or had this id.
+    pub(super) fn any_life(&self, id: &ServerId) -> Option<ServerIx> {
+        self.by_id.get(id).copied()
     }
 
     /// Clusters in the order of their names.
@@ -165,10 +171,10 @@ impl World {
             links: BTreeMap::new(),
             reports: Reports::default(),
             config: None,
-            gateways: None,
             told: Told::default(),
             clients: Clients::default(),
             looked: None,
+            chased: None,
             former: VecDeque::new(),
         });
         Seen::New(ix)
@@ -188,9 +194,9 @@ impl World {
         server.heard = Heard::default();
         server.reports = Reports::default();
         server.config = None;
-        server.gateways = None;
         server.told = Told::default();
         server.looked = None;
+        server.chased = None;
         for path in &mut server.paths {
             path.last = None;
         }
@@ -198,6 +204,7 @@ impl World {
         for link in server.links.values_mut() {
             link.seen = false;
             link.listed = None;
+            link.half_open = None;
             link.peer = None;
             link.traffic = Traffic::default();
             link.watch = Watch::default();
@@ -211,6 +218,7 @@ impl World {
         self.clusters[from].links.entry(to).or_insert_with(|| ClusterLink {
             held: Held::new(LinkState::Unknown, now),
             remembered: false,
+            was_up: false,
             wanted,
         })
     }
@@ -224,6 +232,14 @@ impl World {
     pub(super) fn ensure_outbound(&mut self, server: ServerIx, to: ClusterIx, now: Now) -> &mut Outbound {
         self.ensure_link(self.servers[server].cluster, to, now);
         self.servers[server].links.entry(to).or_insert_with(|| Outbound::new(now))
+    }
+
+    /// Notes that a link has been seen up, so that it may be missed.
+    pub(super) fn was_up(&mut self, server: ServerIx, to: ClusterIx) {
+        let from = self.servers[server].cluster;
+        if let Some(link) = self.clusters[from].links.get_mut(&to) {
+            link.was_up = true;
+        }
     }
 
     /// Whether `from -> to` ought to exist, by what we were told; else whether some present server is configured for it or has

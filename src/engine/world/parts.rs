@@ -9,11 +9,9 @@ use crate::engine::probes::Probes;
 use crate::engine::rounds::{Heard, Rounds};
 use crate::engine::traffic::{Ours, Traffic};
 use crate::model::ask::BeatPlan;
-use crate::model::evidence::Evidence;
+use crate::model::evidence::{Evidence, Says};
 use crate::model::ids::{ClusterName, ServerId, ServerKey, ServerLink};
-use crate::model::observation::{
-    AccountInterest, ConfigReport, Disconnect, GatewayConnection, ServerVersion,
-};
+use crate::model::observation::{AccountInterest, ConfigReport, Disconnect, ServerVersion};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
@@ -63,14 +61,28 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) plan: Option<BeatPlan>,
     /// Directed links from here, by receiving cluster.
     pub(in crate::engine) links: BTreeMap<ClusterIx, ClusterLink>,
-    /// A gateway that servers of this cluster refused for bad credentials.
-    pub(in crate::engine) refused: Option<Evidence>,
+    /// Gateways that servers of this cluster refused for bad credentials, by their cluster, as far as they said whose they are.
+    pub(in crate::engine) refused: BTreeMap<Option<ClusterIx>, Refused>,
     /// When it was last asked for what a loss costs.
     pub(in crate::engine) weighed: Option<Mono>,
     /// When every cluster was last asked about this one, while it is doubted.
     pub(in crate::engine) looked: Option<Mono>,
+    /// When its servers and addresses were last asked why something about it is bad.
+    pub(in crate::engine) inquired: Option<Mono>,
+    /// When its servers were last asked what arrives on connections from clusters that no beats watch.
+    pub(in crate::engine) far_looked: Option<Mono>,
+    /// When the silence of such a connection will have lasted long enough to mean something.
+    pub(in crate::engine) quiet_due: Option<Mono>,
     /// What our own host found at its gateway addresses.
     pub(in crate::engine) probes: Probes,
+}
+
+/// A gateway that was refused for bad credentials, again and again.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct Refused {
+    pub(in crate::engine) evidence: Evidence,
+    /// When it was last refused.
+    pub(in crate::engine) last: Mono,
 }
 
 impl Cluster {
@@ -84,9 +96,12 @@ impl Cluster {
             servers: Vec::new(),
             plan: None,
             links: BTreeMap::new(),
-            refused: None,
+            refused: BTreeMap::new(),
             weighed: None,
             looked: None,
+            inquired: None,
+            far_looked: None,
+            quiet_due: None,
             probes: Probes::default(),
         }
     }
@@ -98,6 +113,8 @@ pub(in crate::engine) struct ClusterLink {
     pub(in crate::engine) held: Held<LinkState>,
     /// It was expected in a former life of this process or of the servers.
     pub(in crate::engine) remembered: bool,
+    /// It was up, as far as anybody remembers.
+    pub(in crate::engine) was_up: bool,
     pub(in crate::engine) wanted: Wanted,
 }
 
@@ -121,15 +138,23 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) reports: Reports,
     /// What it told of its configuration in this life.
     pub(in crate::engine) config: Option<Box<ConfigReport>>,
-    /// Its latest GATEWAYZ in this life.
-    pub(in crate::engine) gateways: Option<Gateways>,
     /// What the standing checks need of it besides.
     pub(in crate::engine) told: Told,
     pub(in crate::engine) clients: Clients,
     /// When it was last asked for its gateways because of a suspicion.
     pub(in crate::engine) looked: Option<Mono>,
+    /// Since when it is asked for a report that is late.
+    pub(in crate::engine) chased: Option<Chase>,
     /// Ids of its latest former lives, oldest first, bounded.
     pub(in crate::engine) former: VecDeque<ServerId>,
+}
+
+/// Questions for a report that is late.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::engine) struct Chase {
+    pub(in crate::engine) from: Mono,
+    /// Whether it has been asked a second time.
+    pub(in crate::engine) again: bool,
 }
 
 /// When a server reports of itself.
@@ -140,17 +165,10 @@ pub(in crate::engine) struct Reports {
     pub(in crate::engine) made: Option<DateTime<Utc>>,
     /// Whether it has told its configuration in this life.
     pub(in crate::engine) configured: bool,
+    /// When it first told the configuration that it has now.
+    pub(in crate::engine) told: Option<Now>,
     /// The account it calls its system account.
     pub(in crate::engine) system_account: Option<String>,
-}
-
-/// The gateway connections that a server listed.
-#[derive(Debug, Clone)]
-pub(in crate::engine) struct Gateways {
-    /// When it was heard.
-    pub(in crate::engine) at: Mono,
-    pub(in crate::engine) outbound: Vec<GatewayConnection>,
-    pub(in crate::engine) inbound: Vec<GatewayConnection>,
 }
 
 /// Client connections of a server.
@@ -213,8 +231,12 @@ pub(in crate::engine) struct Outbound {
     pub(in crate::engine) listed: Option<Listed>,
     /// The server reported it as up while beats showed it cut.
     pub(in crate::engine) denied: bool,
+    /// What the far end said of it while it was cut: nothing arrives.
+    pub(in crate::engine) half_open: Option<HalfOpen>,
     /// The remote server it ends at, from GATEWAYZ.
     pub(in crate::engine) peer: Option<ServerId>,
+    /// When that server was last asked what arrives.
+    pub(in crate::engine) peer_asked: Option<Mono>,
     pub(in crate::engine) traffic: Traffic,
     /// What shows whether it flaps.
     pub(in crate::engine) watch: Watch,
@@ -232,6 +254,17 @@ pub(in crate::engine) struct Listed {
     pub(in crate::engine) at: Mono,
     /// Connection id, when up.
     pub(in crate::engine) connection: Option<u64>,
+    /// When it last said that it is up.
+    pub(in crate::engine) up_until: Option<Mono>,
+}
+
+/// What the far end of a link says: nothing arrives on it.
+#[derive(Debug, Clone)]
+pub(in crate::engine) struct HalfOpen {
+    pub(in crate::engine) evidence: Evidence,
+    /// Since when it says so, and when it said so last.
+    pub(in crate::engine) since: Mono,
+    pub(in crate::engine) at: Mono,
 }
 
 impl Outbound {
@@ -243,7 +276,9 @@ impl Outbound {
             seen: false,
             listed: None,
             denied: false,
+            half_open: None,
             peer: None,
+            peer_asked: None,
             traffic: Traffic::default(),
             watch: Watch::default(),
             interest: None,
@@ -260,6 +295,11 @@ impl Server {
     /// Whether it is there: its links count.
     pub(in crate::engine) fn present(&self) -> bool {
         matches!(self.held.state, ServerState::Live | ServerState::Leaving)
+    }
+
+    /// Something that its configuration says, as of when it first told it.
+    pub(in crate::engine) fn configuration_says(&self, says: Says) -> Evidence {
+        Evidence { at: self.reports.told.map_or(self.held.since.wall, |told| told.wall), says }
     }
 
     pub(in crate::engine) fn server_link(&self, to: &ClusterName) -> ServerLink {

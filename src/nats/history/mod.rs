@@ -140,26 +140,32 @@ impl History {
         Following::subscribe(&self.client, &self.prefix, filter).await
     }
 
-    /// Hands every alert stored since then to `each`. What is no alert is skipped with a warning.
+    /// Hands every alert stored since then to `each`, silenced ones after the others. What is no alert is skipped with a warning.
     async fn each_alert(
         &self,
         since: Option<DateTime<Utc>>,
         mut each: impl FnMut(IncidentEvent),
     ) -> Result<(), HistoryError> {
         let context = jetstream::context(&self.client, 1);
-        let subject = format!("{}.alert.>", self.prefix);
-        let from = since.map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time });
-        let what = Scan { stream: &self.stream, subject, from };
-        let read = scan(&context, what, |message| match Alert::read(&message.payload) {
-            Ok(alert) => each(alert.to_model()),
-            Err(error) => {
-                tracing::warn!(subject = %message.subject, error = chain(&error), "a stored message is skipped");
-            }
-        });
-        read.await.map_err(|error| match error {
-            ScanError::NoStream => HistoryError::NoStream { stream: self.stream.clone() },
-            ScanError::JetStream(source) => HistoryError::JetStream { stream: self.stream.clone(), source },
-        })
+        for lane in ["alert", "silenced"] {
+            let subject = format!("{}.{lane}.>", self.prefix);
+            let from =
+                since.map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time });
+            let what = Scan { stream: &self.stream, subject, from };
+            let read = scan(&context, what, |message| match Alert::read(&message.payload) {
+                Ok(alert) => each(alert.to_model()),
+                Err(error) => {
+                    tracing::warn!(subject = %message.subject, error = chain(&error), "a stored message is skipped");
+                }
+            });
+            read.await.map_err(|error| match error {
+                ScanError::NoStream => HistoryError::NoStream { stream: self.stream.clone() },
+                ScanError::JetStream(source) => {
+                    HistoryError::JetStream { stream: self.stream.clone(), source }
+                }
+            })?;
+        }
+        Ok(())
     }
 }
 

@@ -43,8 +43,7 @@ fn conflicts(wanted: &Wanted, found: &Config) -> Vec<String> {
     if let Some(mirror) = &found.mirror {
         conflicts.push(format!("it is a mirror of {} and takes no messages of its own", mirror.name));
     } else {
-        let covered = |subject: &String| found.subjects.iter().any(|pattern| covers(pattern, subject));
-        let missing = wanted.config.subjects.iter().filter(|subject| !covered(subject));
+        let missing = missing(wanted, found).filter(|subject| Some(*subject) != wanted.can_lack.as_ref());
         conflicts.extend(
             missing.map(|subject| {
                 format!("its subjects ({}) do not cover {subject}", found.subjects.join(", "))
@@ -71,6 +70,12 @@ fn conflicts(wanted: &Wanted, found: &Config) -> Vec<String> {
     conflicts
 }
 
+/// The wanted subjects that it does not take.
+fn missing<'a>(wanted: &'a Wanted, found: &'a Config) -> impl Iterator<Item = &'a String> {
+    let covered = |subject: &String| found.subjects.iter().any(|pattern| covers(pattern, subject));
+    wanted.config.subjects.iter().filter(move |subject| !covered(subject))
+}
+
 fn retention(policy: &str) -> String {
     format!("its retention is {policy}, which deletes messages once consumers have read them")
 }
@@ -78,6 +83,9 @@ fn retention(policy: &str) -> String {
 fn differences(wanted: &Wanted, found: &Config) -> Vec<Difference> {
     let ours = &wanted.config;
     let mut list = List::default();
+    if missing(wanted, found).any(|subject| Some(subject) == wanted.can_lack.as_ref()) {
+        list.add("subjects", ours.subjects.join(","), found.subjects.join(","), true);
+    }
     list.add("max_age", age(ours.max_age), age(found.max_age), wanted.bucket);
     list.add("max_bytes", limit(ours.max_bytes), limit(found.max_bytes), false);
     list.add("max_msgs", limit(ours.max_messages), limit(found.max_messages), wanted.bucket);
@@ -149,12 +157,13 @@ mod tests {
     fn wanted() -> Wanted {
         let config = Config {
             name: "GATEWATCH_ALERTS".to_owned(),
-            subjects: vec!["gatewatch.alert.>".to_owned()],
+            subjects: vec!["gatewatch.alert.>".to_owned(), "gatewatch.silenced.>".to_owned()],
             max_messages: -1,
             max_age: Duration::from_secs(86_400),
             ..Config::default()
         };
-        Wanted { config, named_by: "alerts.alerts_stream", replicas: vec![3, 1], bucket: false }
+        let can_lack = Some("gatewatch.silenced.>".to_owned());
+        Wanted { config, named_by: "alerts.alerts_stream", replicas: vec![3, 1], bucket: false, can_lack }
     }
 
     #[test]
@@ -192,6 +201,15 @@ mod tests {
             ["max_age is 1h instead of 1day", "max_msgs_per_subject is 1 instead of unlimited"]
         );
         assert!(!comparison.differences[0].loses_history && comparison.differences[1].loses_history);
+    }
+
+    #[test]
+    fn a_stream_that_does_not_take_silenced_incidents_is_used_and_said_to_lose_them() {
+        let found = Config { subjects: vec!["gatewatch.alert.>".to_owned()], ..wanted().config };
+        let comparison = compare(&wanted(), &found);
+        assert!(comparison.conflicts.is_empty());
+        let [difference] = comparison.differences.as_slice() else { panic!("{comparison:?}") };
+        assert_eq!((difference.setting, difference.loses_history), ("subjects", true));
     }
 
     #[test]

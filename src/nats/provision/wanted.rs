@@ -19,6 +19,8 @@ pub(super) struct Wanted {
     pub(super) replicas: Vec<usize>,
     /// Whether it is a key-value bucket.
     pub(super) bucket: bool,
+    /// A subject that an existing stream may do without.
+    pub(super) can_lack: Option<String>,
 }
 
 impl Wanted {
@@ -39,17 +41,18 @@ pub(crate) fn bucket_stream(bucket: &str) -> String {
 
 /// The stream of alerts. `cluster` is where streams are placed.
 pub(super) fn alerts(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted {
-    let subject = format!("{}.alert.>", settings.subject_prefix);
+    let lane = |name: &str| format!("{}.{name}.>", settings.subject_prefix);
     let (max_age, max_bytes) = (settings.alerts_max_age, settings.alerts_max_bytes);
     Wanted {
         config: Config {
             name: settings.alerts_stream.clone(),
             description: Some("gatewatch: every revision of every incident".to_owned()),
-            ..log(settings, subject, max_age, max_bytes, cluster)
+            ..log(settings, vec![lane("alert"), lane("silenced")], max_age, max_bytes, cluster)
         },
         named_by: "alerts.alerts_stream",
         replicas: replicas(settings.replicas),
         bucket: false,
+        can_lack: Some(lane("silenced")),
     }
 }
 
@@ -61,11 +64,12 @@ pub(super) fn events(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted
         config: Config {
             name: settings.events_stream.clone(),
             description: Some("gatewatch: every state change of links, servers and clusters".to_owned()),
-            ..log(settings, subject, max_age, max_bytes, cluster)
+            ..log(settings, vec![subject], max_age, max_bytes, cluster)
         },
         named_by: "alerts.events_stream",
         replicas: replicas(settings.replicas),
         bucket: false,
+        can_lack: None,
     }
 }
 
@@ -73,7 +77,7 @@ pub(super) fn events(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted
 pub(super) fn bucket(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted {
     let config = Config {
         name: bucket_stream(&settings.bucket),
-        description: Some("gatewatch: current state, open incidents, expected links".to_owned()),
+        description: Some("gatewatch: current state, open incidents, expected links, silences".to_owned()),
         subjects: vec![format!("$KV.{}.>", settings.bucket)],
         max_messages_per_subject: 1,
         max_bytes: BUCKET_MAX_BYTES,
@@ -82,18 +86,19 @@ pub(super) fn bucket(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted
         deny_delete: true,
         ..base(cluster)
     };
-    Wanted { config, named_by: "alerts.bucket", replicas: replicas(settings.replicas), bucket: true }
+    let replicas = replicas(settings.replicas);
+    Wanted { config, named_by: "alerts.bucket", replicas, bucket: true, can_lack: None }
 }
 
 fn log(
     settings: &AlertsSettings,
-    subject: String,
+    subjects: Vec<String>,
     max_age: Duration,
     max_bytes: Option<NonZeroU64>,
     cluster: Option<&str>,
 ) -> Config {
     Config {
-        subjects: vec![subject],
+        subjects,
         max_age,
         max_bytes: max_bytes.map_or(-1, |bytes| i64::try_from(bytes.get()).unwrap_or(i64::MAX)),
         max_messages_per_subject: -1,

@@ -21,6 +21,9 @@ pub struct Message {
     pub(super) subject: String,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// Whether it is given up when the stream answers and yet does not take its subject: one that somebody made before there were
+    /// silences, or without them. It must not keep what comes after it from being stored.
+    pub(super) may_be_left_out: bool,
 }
 
 impl Message {
@@ -28,6 +31,12 @@ impl Message {
     #[must_use]
     pub fn alert(incident: &IncidentId, advisory: Advisory) -> Self {
         Self::new(Kind::Alert(incident.clone()), advisory)
+    }
+
+    /// The same about an incident that is silenced.
+    #[must_use]
+    pub fn silenced(incident: &IncidentId, advisory: Advisory) -> Self {
+        Self { may_be_left_out: true, ..Self::alert(incident, advisory) }
     }
 
     /// An event.
@@ -44,7 +53,7 @@ impl Message {
             headers.insert(*name, value.as_str());
         }
         headers.insert(async_nats::header::NATS_MESSAGE_ID, advisory.id.as_str());
-        Self { kind, subject: advisory.subject, headers, body: advisory.body.into() }
+        Self { kind, subject: advisory.subject, headers, body: advisory.body.into(), may_be_left_out: false }
     }
 
     pub(super) fn incident(&self) -> Option<&IncidentId> {

@@ -259,7 +259,8 @@ impl PublisherTask {
                 let counter =
                     if again { &self.parts.metrics.republished } else { &self.parts.metrics.published };
                 counter.bump();
-                let confirmed = confirmed(ack, Arc::clone(&self.parts.missing));
+                let refusable = again && message.may_be_left_out;
+                let confirmed = confirmed(ack, Arc::clone(&self.parts.missing), refusable);
                 self.pending.push(Box::pin(async move { News::Settled(which, ticket, confirmed.await) }));
                 Sent::Yes
             }
@@ -325,9 +326,14 @@ async fn answers(context: Context, stream: String, missing: Arc<tokio::sync::Not
     }
 }
 
-async fn confirmed(ack: PublishAckFuture, missing: Arc<tokio::sync::Notify>) -> Outcome {
+/// `refusable`: the stream has answered since, so that when nobody takes the message it is the subject that the stream lacks.
+async fn confirmed(ack: PublishAckFuture, missing: Arc<tokio::sync::Notify>, refusable: bool) -> Outcome {
     match ack.await {
         Ok(_) => Outcome::Stored,
+        Err(error) if refusable && error.kind() == PublishErrorKind::StreamNotFound => {
+            tracing::warn!("a silenced incident is not kept: the alerts stream does not take its subject");
+            Outcome::Refused
+        }
         Err(error) => {
             let outcome = judge(&error);
             match outcome {

@@ -7,8 +7,8 @@ use crate::nats::provision::bucket_stream;
 use crate::nats::scan::{Scan, ScanError, scan};
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
-use async_nats::jetstream::stream::LastRawMessageErrorKind;
+use async_nats::jetstream::message::{PublishMessage, StreamMessage};
+use async_nats::jetstream::stream::{LastRawMessageError, LastRawMessageErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
 use async_nats::{Client, HeaderMap};
 use bytes::Bytes;
@@ -22,6 +22,16 @@ pub(super) struct Bucket {
     context: Context,
     stream: String,
     prefix: String,
+}
+
+/// One message of the bucket.
+#[derive(Debug)]
+pub(super) struct Kept {
+    pub(super) key: String,
+    /// Its number in the stream.
+    pub(super) sequence: u64,
+    /// The value; `None` when the key was deleted.
+    pub(super) value: Option<Bytes>,
 }
 
 /// Why a key could not be written.
@@ -67,19 +77,26 @@ impl Bucket {
         let get = async {
             let stream = self.context.get_stream_no_info(&self.stream).await;
             let stream = stream.map_err(|error| JetStreamError::Failed(Box::new(error)))?;
-            match stream.get_last_raw_message_by_subject(&subject).await {
-                Ok(message) => Ok(Some((message.headers, message.payload))),
-                Err(error) => match error.kind() {
-                    LastRawMessageErrorKind::NoMessageFound => Ok(None),
-                    LastRawMessageErrorKind::JetStream(reason) => Err(reason.into()),
-                    LastRawMessageErrorKind::InvalidSubject | LastRawMessageErrorKind::Other => {
-                        Err(JetStreamError::Failed(Box::new(error)))
-                    }
-                },
-            }
+            found(stream.get_last_raw_message_by_subject(&subject).await)
         };
-        let found = within(&self.context.client(), get).await??;
-        Ok(found.and_then(|(headers, value)| (!is_deleted(&headers)).then_some(value)))
+        let message = within(&self.context.client(), get).await??;
+        Ok(message.and_then(|message| (!is_deleted(&message.headers)).then_some(message.payload)))
+    }
+
+    /// The first message at or after this number whose key matches `filter`, asked of the stream's leader.
+    pub(super) async fn next(&self, filter: &str, from: u64) -> Result<Option<Kept>, ScanError> {
+        let subject = format!("{}{filter}", self.prefix);
+        let get = async {
+            let stream = self.context.get_stream_no_info(&self.stream).await;
+            let stream = stream.map_err(|error| JetStreamError::Failed(Box::new(error)))?;
+            found(stream.get_first_raw_message_by_subject(&subject, from).await)
+        };
+        let message = within(&self.context.client(), get).await??;
+        Ok(message.and_then(|message| {
+            let key = message.subject.strip_prefix(self.prefix.as_str())?.to_owned();
+            let value = (!is_deleted(&message.headers)).then_some(message.payload);
+            Some(Kept { key, sequence: message.sequence, value })
+        }))
     }
 
     /// All keys that match `filter`, with their values.
@@ -96,6 +113,23 @@ impl Bucket {
         })
         .await?;
         Ok(found)
+    }
+}
+
+/// A message that was asked for, if there is one.
+fn found(
+    answer: Result<StreamMessage, LastRawMessageError>,
+) -> Result<Option<StreamMessage>, JetStreamError> {
+    let error = match answer {
+        Ok(message) => return Ok(Some(message)),
+        Err(error) => error,
+    };
+    match error.kind() {
+        LastRawMessageErrorKind::NoMessageFound => Ok(None),
+        LastRawMessageErrorKind::JetStream(reason) => Err(reason.into()),
+        LastRawMessageErrorKind::InvalidSubject | LastRawMessageErrorKind::Other => {
+            Err(JetStreamError::Failed(Box::new(error)))
+        }
     }
 }
 

@@ -4,8 +4,12 @@
 
 mod bucket;
 mod keep;
+mod listen;
 mod plan;
 mod read;
+mod wishes;
 
 pub use keep::StateKeeper;
+pub use listen::Listener;
 pub use read::{StateError, read_memory, read_snapshot};
+pub use wishes::Wishes;

@@ -37,6 +37,12 @@ pub enum StateError {
         /// Why.
         source: ReadError,
     },
+    /// The server takes no value this large.
+    #[error("this is larger than a message may be: it cannot be stored in bucket {bucket}")]
+    TooLarge {
+        /// The bucket.
+        bucket: String,
+    },
     /// JetStream did not do as it was asked.
     #[error("cannot read bucket {bucket}")]
     JetStream {
@@ -48,7 +54,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    fn new(bucket: &str, error: ScanError) -> Self {
+    pub(super) fn new(bucket: &str, error: ScanError) -> Self {
         let bucket = bucket.to_owned();
         match error {
             ScanError::NoStream => Self::NoBucket { bucket },

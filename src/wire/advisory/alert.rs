@@ -58,7 +58,7 @@ impl Alert {
     }
 }
 
-/// `alert.<severity>.<kind>.<cluster>.<remote or _>`; a pair always in its alphabetical order, so that one subject filter follows an
+/// `alert.<severity>.<kind>.<cluster>.<remote or _>`, with `silenced` in the place of `alert` while a silence holds; a pair always in its alphabetical order, so that one subject filter follows an
 /// incident whichever direction is cut.
 pub(super) fn subject(incident: &Incident) -> String {
     let (cluster, remote) = match &incident.subject {
@@ -66,8 +66,9 @@ pub(super) fn subject(incident: &Incident) -> String {
         Subject::Pair(cluster, remote) => (cluster, Some(remote.as_str())),
         Subject::Server(server) => (&server.cluster, None),
     };
+    let lane = if incident.silenced.is_some() { "silenced" } else { "alert" };
     format!(
-        "alert.{}.{}.{}.{}",
+        "{lane}.{}.{}.{}.{}",
         incident.severity,
         incident.kind,
         token::escape(cluster.as_str()),

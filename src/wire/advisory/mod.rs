@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <prefix>.alert.<severity>.<kind>.<cluster>.<remote or _>
+//! <prefix>.silenced.<severity>.<kind>.<cluster>.<remote or _>      instead, while a silence holds
 //! <prefix>.event.<entity>.<state>.<cluster>.<remote, server or _>
 //! ```
 //!
@@ -74,6 +75,12 @@ impl Advisories {
     #[must_use]
     pub fn alerts(&self) -> String {
         format!("{}.alert.>", self.prefix)
+    }
+
+    /// Subject filter for what would be an alert, did no silence hold.
+    #[must_use]
+    pub fn silenced(&self) -> String {
+        format!("{}.silenced.>", self.prefix)
     }
 
     /// Subject filter for every event.

@@ -19,6 +19,7 @@ pub use evidence::{EvidenceBody, SaysBody};
 pub use impact::{ImpactBody, ReplicationBody};
 pub use incident::{CauseBody, FlapsBody, IncidentBody, ScopeBody, ServerViewBody, SubjectBody};
 pub use names::{LinkBody, ServerBody, ServerLinkBody};
+pub(super) use names::{forget, forget_names};
 pub use snapshot::{
     ClusterBody, LinkStatusBody, ServerLinkStatusBody, ServerStatusBody, SnapshotBody, VantageBody,
 };

@@ -19,6 +19,11 @@ pub fn title(incident: &Incident) -> String {
 /// What the incident is about: `gateway east <-> west`, `cluster west`, `server east/east-1`.
 pub(super) fn about(incident: &Incident) -> String {
     match &incident.subject {
+        Subject::Cluster(_)
+            if incident.kind == IncidentKind::VantageLost && incident.scope.clusters.len() > 1 =>
+        {
+            format!("clusters {}", list(&incident.scope.clusters))
+        }
         Subject::Cluster(cluster) => format!("cluster {cluster}"),
         Subject::Server(server) => format!("server {server}"),
         Subject::Pair(a, b) => match one_way(incident) {

@@ -7,8 +7,12 @@ use gatewatch::model::observation::Fact;
 
 /// The last part of a story is calm: what is true in the end can be told in the end. Milliseconds.
 const CALM: u64 = 8_000;
-/// At most one burst of a kind in so long. Milliseconds.
-const SLOT: u64 = 10_000;
+/// At most one burst of a kind in so long; each kind has its own part of it, so that no two bursts together last long enough to be told.
+/// Milliseconds.
+const SLOT: u64 = 12_000;
+const PART: u64 = 4_000;
+/// How much later than its part a burst begins at most. Milliseconds.
+const STAGGER: u64 = 1_400;
 const SLOTS_PER_HOUR: u64 = 3_600_000 / SLOT;
 /// A burst is shorter than what an incident needs to last. Milliseconds.
 const SHORTEST: u64 = 200;
@@ -60,19 +64,21 @@ impl Sim {
 
     fn in_burst(&self, from: usize, to: usize) -> bool {
         self.story.chaos.bursts > 0
-            && [(3, to as u64), (4, from as u64), (5, (from as u64) << 8 | to as u64)]
-                .into_iter()
-                .any(|(what, who)| self.bursts(what, who))
+            && match self.now % SLOT / PART {
+                0 => self.bursts(3, to as u64),
+                1 => self.bursts(4, from as u64),
+                _ => self.bursts(5, (from as u64) << 8 | to as u64),
+            }
     }
 
-    /// Whether one thing is in a burst now.
+    /// Whether one thing is in a burst in this part of the time.
     fn bursts(&self, what: u64, who: u64) -> bool {
         let mut rng = self.dice(what, who, self.now / SLOT);
         if rng.number() % SLOTS_PER_HOUR >= self.story.chaos.bursts {
             return false;
         }
-        let from = rng.within(0, SLOT - LONGEST);
-        let at = self.now % SLOT;
+        let from = rng.within(0, STAGGER);
+        let at = self.now % PART;
         at >= from && at < from + rng.within(SHORTEST, LONGEST)
     }
 

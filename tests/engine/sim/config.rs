@@ -1,7 +1,7 @@
 //! What servers are configured with, and what becomes of a dial because of it.
 //!
 //! A configuration holds from the next start on. What is not configured may still be learnt: whoever is dialled by a cluster, or is
-//! connected with a third one that knows it, dials it too.
+//! connected with a third one that knows it, dials it too. Where the unknown is rejected, only what peers of the own cluster tell is taken.
 
 use super::Sim;
 use super::servers::{Health, Server};
@@ -87,20 +87,27 @@ impl Sim {
     }
 
     /// How a server would dial a cluster now: `None` when nobody has told it where that is.
-    pub(super) fn way_to(&mut self, server: usize, to: usize) -> Option<Option<Flaw>> {
+    pub(super) fn way_to(&self, server: usize, to: usize) -> Option<Option<Flaw>> {
         let config = &self.servers[server].config;
         let name = &self.clusters[to].name;
         let listed = config.remotes.iter().find(|remote| remote.leads_to == to && remote.name == *name);
         let flaw = listed.map(|remote| remote.flaw);
-        let learns = flaw.is_some() || !config.rejects_unknown;
+        let rejects = config.rejects_unknown && flaw.is_none();
         match flaw {
             // Addresses that are learnt are given the login of those that are listed.
             Some(None | Some(Flaw::Password)) => flaw,
-            // Those learnt by gossip stand beside the listed ones, and each dial takes one of them.
-            Some(flaw) if self.gossiped(server, to) => Some(flaw.filter(|_| self.rng.chance(50))),
+            // Those learnt by gossip stand beside the listed ones, and each dial tries them all.
+            Some(_) if self.gossiped(server, to) => Some(None),
             Some(flaw) => Some(flaw),
-            None => (learns && self.gossiped(server, to)).then_some(None),
+            None if rejects => self.peers_know(server, to).then_some(None),
+            None => self.gossiped(server, to).then_some(None),
         }
+    }
+
+    /// Whether others of its cluster are connected with that one: what they tell is taken even where the unknown is rejected.
+    fn peers_know(&self, server: usize, to: usize) -> bool {
+        let peers = self.clusters[self.servers[server].cluster].servers.iter();
+        peers.filter(|&&peer| peer != server).any(|&peer| self.servers[peer].out[to].is_some())
     }
 
     /// Whether somebody tells the server of that cluster.
@@ -130,8 +137,10 @@ impl Sim {
 
     /// Whether a handshake between a server that dials and the one that is dialled ends well.
     pub(super) fn agree(&self, dialler: usize, host: usize) -> bool {
+        let from = self.servers[dialler].cluster;
+        let listed = self.is_listed(host, from) || self.peers_know(host, from);
         let (dialler, host) = (&self.servers[dialler], &self.servers[host]);
-        let known = !host.config.rejects_unknown || host.config.names(&self.clusters[dialler.cluster].name);
+        let known = !host.config.rejects_unknown || listed;
         known && shows_itself(dialler) && shows_itself(host) && named(host)
     }
 

@@ -96,6 +96,14 @@ impl Sim {
         cuts.rev().find(|(_, between)| self.concerns(between, server, peer)).map(|(cut, _)| *cut)
     }
 
+    /// Servers listen for the reports of all others, whether we do or not.
+    pub(super) fn reach_everybody(&mut self, server: usize) {
+        let now = self.now;
+        for gateway in self.servers[server].out.iter_mut().flatten().filter(|gateway| !gateway.stuck) {
+            gateway.arrived = now;
+        }
+    }
+
     fn all_gateways(&self) -> Vec<(usize, usize)> {
         let of = |ix: usize| {
             let out = self.servers[ix].out.iter().enumerate();

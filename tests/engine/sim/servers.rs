@@ -206,6 +206,7 @@ impl Sim {
         if self.servers[ix].health == Health::Running {
             let report = self.report(ix, Survey::Stats, false);
             self.broadcast(ix, &report);
+            self.reach_everybody(ix);
         }
         let interval = (interval * 2).min(STATS_EVERY);
         self.after(interval, interval, Event::Stats { server: ix, life, interval });

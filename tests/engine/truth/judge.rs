@@ -1,6 +1,6 @@
 //! Compares what was told with the truth.
 
-use super::plan::{Expected, Fault, LASTING, Plan};
+use super::plan::{Expected, Fault, LASTING, Plan, Way};
 use crate::invariants::Invariants;
 use crate::sim::{Sim, Told};
 use crate::story::Moment;
@@ -9,6 +9,7 @@ use gatewatch::model::incident::{Direction, Incident, IncidentEvent, IncidentKin
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 use gatewatch::model::transition::Change;
+use std::collections::BTreeSet;
 
 /// A cluster, or a server of one.
 type Gone = (String, Option<usize>);
@@ -45,7 +46,9 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
     let gone = plan.faults.iter().find_map(|fault| fault.gone.as_ref());
     let mut last = sim.snapshot();
     if let Some(snapshot) = &mut last {
-        snapshot.incidents.retain(|incident| !weighs_on(plan, incident));
+        snapshot
+            .incidents
+            .retain(|incident| !weighs_on(plan, incident) && !plan.standing.contains(&incident.kind));
     }
     wrong.extend(closure(last, gone));
     wrong
@@ -105,11 +108,15 @@ fn weighs_on(plan: &Plan, incident: &Incident) -> bool {
 /// An incident that no fault active lately explains.
 fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
     let incident = &event.incident;
-    let mut begun = plan.faults.iter().filter(|fault| fault.from <= at);
+    let begun = plan.faults.iter().filter(|fault| fault.from <= at);
+    if plan.standing.contains(&incident.kind) {
+        return None;
+    }
     let explained = if plan.entangled || plan.blind {
-        begun.any(|fault| entangled(fault, &incident.subject))
+        let touched: BTreeSet<&str> = begun.flat_map(|fault| &fault.touches).map(String::as_str).collect();
+        concerns(&touched, incident)
     } else {
-        begun.any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
+        begun.into_iter().any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
     };
     let told = format!("at {at} ms: {} {} {:?}", event.stage, incident.kind, incident.subject);
     (!explained).then(|| format!("{told} is explained by no fault"))
@@ -121,12 +128,16 @@ fn explains(fault: &Fault, incident: &Incident) -> bool {
     expected || fault.also.contains(&about)
 }
 
-fn entangled(fault: &Fault, subject: &Subject) -> bool {
-    let touched = |name: &str| fault.touches.iter().any(|touched| touched == name);
-    match subject {
-        Subject::Cluster(name) => touched(name.as_str()),
-        Subject::Pair(a, b) => touched(a.as_str()) || touched(b.as_str()),
-        Subject::Server(key) => touched(key.cluster.as_str()),
+/// Whether it is about what is touched by some fault. A server elsewhere may be told as cut off from what is touched.
+fn concerns(touched: &BTreeSet<&str>, incident: &Incident) -> bool {
+    let is = |name: &ClusterName| touched.contains(name.as_str());
+    match &incident.subject {
+        Subject::Cluster(name) => is(name),
+        Subject::Pair(a, b) => is(a) || is(b),
+        Subject::Server(key) => {
+            let mut cuts = incident.scope.server_links.iter();
+            is(&key.cluster) || cuts.all(|cut| cut.server == *key && is(&cut.to))
+        }
     }
 }
 
@@ -139,7 +150,9 @@ fn liveness(
     delays: &mut Vec<Delay>,
 ) -> Vec<String> {
     let during = || events.iter().filter(|(at, _)| *at >= fault.from && *at <= fault.to + plan.pause);
-    let opened = during().filter(|(_, event)| event.stage == Stage::Opened).count();
+    let counts =
+        |event: &IncidentEvent| event.stage == Stage::Opened && !plan.standing.contains(&event.incident.kind);
+    let opened = during().filter(|(_, event)| counts(event)).count();
     let mut wrong = Vec::new();
     let allowed = fault.incidents.unwrap_or(fault.expected.len());
     if opened > allowed + fault.extra {
@@ -179,8 +192,10 @@ fn patience(expected: &Expected, events: &[(u64, &IncidentEvent)]) -> u64 {
 
 fn fits(expected: &Expected, incident: &Incident) -> bool {
     let direction = match (incident.direction(), incident.kind) {
-        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => expected.only.as_ref() == Some(&link),
-        (Some(Direction::Both), IncidentKind::GatewayDown) => expected.only.is_none(),
+        (Some(Direction::OneWay(link)), IncidentKind::GatewayDown) => {
+            expected.way == Way::Only(link) || expected.way == Way::Any
+        }
+        (Some(Direction::Both), IncidentKind::GatewayDown) => !matches!(expected.way, Way::Only(_)),
         (Some(_) | None, _) => true,
     };
     direction && incident.kind == expected.kind && incident.subject == expected.subject

@@ -23,7 +23,7 @@ pub(super) fn wrong_password(maker: &mut Maker, scene: &mut Scene) -> Option<Fau
     let (of, to) = maker.configured(scene)?;
     maker.changes(scene, &of, vec![Change::Password(to.clone(), "wrong".to_owned())]);
     let fault = scene.fault("wrong password", &[&of.name, &to]);
-    Some(fault.expect_one_way(&of.name, &to).from_then_on(scene.at + 1, 15_000).unsettles(&of.name, &to))
+    Some(fault.expect_one_way(&of.name, &to).then_from(scene.at + 1, 15_000).unsettles(&of.name, &to))
 }
 
 pub(super) fn bad_certificate(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
@@ -47,15 +47,26 @@ pub(super) fn bad_certificate(maker: &mut Maker, scene: &mut Scene) -> Option<Fa
             fault.expect(IncidentKind::GatewayDown, pair_subject(&of.name, &to))
         }
     };
-    Some(fault.from_then_on(scene.at + 1, 16_000))
+    Some(fault.then_from(scene.at + 1, 16_000))
 }
 
-/// One side neither lists the other nor takes whom it does not list.
+/// One side, restarted as a whole, neither lists the other nor takes whom it does not list.
 pub(super) fn rejected(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let (of, to) = maker.configured(scene)?;
+    let who = Sel::Cluster(of.name.clone());
+    maker.does(scene.at, Step::Stop(who.clone()));
+    scene.at += 300;
     maker.changes(scene, &of, vec![Change::Remove(to.clone()), Change::RejectUnknown]);
-    let fault = scene.fault("rejected", &[&of.name, &to]);
-    Some(fault.expect_one_way(&to, &of.name).from_then_on(scene.at + 2, 20_000).unsettles(&of.name, &to))
+    maker.does(scene.at + 10, Step::Start(who));
+    scene.at -= 300;
+    scene.lasts += 300;
+    let others = maker.others(&of.name);
+    let mut fault = scene.fault("rejected", &[&of.name, &to]);
+    for other in &others {
+        fault = fault.unsettles(&of.name, other);
+    }
+    let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&of.name, &to)).whichever_way();
+    Some(fault.then_from(scene.at + 310, 20_000).costs_a_connection(&of.name))
 }
 
 impl Maker {

@@ -12,6 +12,7 @@ use crate::sim::Rng;
 use crate::story::{Between, Chaos, ClusterSpec, Cut, Sel, Step, Story, Wan};
 use gatewatch::model::ids::{Link, ServerKey};
 use gatewatch::model::incident::{IncidentKind, Subject};
+use std::collections::BTreeSet;
 
 /// A fault that lasts this long must be told of. Milliseconds.
 pub(super) const LASTING: u64 = 6_000;
@@ -46,13 +47,21 @@ pub(super) struct Fault {
     pub(super) gone: Option<(String, Option<usize>)>,
 }
 
+/// Which directions of a pair are cut.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Way {
+    Both,
+    Only(Link),
+    /// It depends on what was heard of a configuration.
+    Any,
+}
+
 /// One incident that ought to be told of.
 #[derive(Debug, Clone)]
 pub(super) struct Expected {
     pub(super) kind: IncidentKind,
     pub(super) subject: Subject,
-    /// The only direction that is cut, when one is.
-    pub(super) only: Option<Link>,
+    pub(super) way: Way,
     /// From when on it can be told. Milliseconds.
     pub(super) since: u64,
     /// How long after that at the latest. Milliseconds.
@@ -68,6 +77,8 @@ pub(super) struct Plan {
     pub(super) pause: u64,
     /// So much longer anything may take, because of chaos. Milliseconds.
     pub(super) slack: u64,
+    /// Kinds that may be told, and stay told, of how it is laid out and what is changed in it.
+    pub(super) standing: BTreeSet<IncidentKind>,
     /// Not everything can be seen: what is told must be about what is touched, but not all can be told as what it is.
     pub(super) blind: bool,
     /// Faults overlap: each must heal, but what is told while they last depends on both.
@@ -159,8 +170,8 @@ pub(super) fn plan(seed: u64) -> Plan {
     }
     maker.story.end = faults.iter().map(|fault| fault.to).max().unwrap_or(0) + pause;
     maker.story.steps.sort_by_key(|(at, _)| *at);
-    let blind = maker.is_blind();
-    Plan { story: maker.story, faults, pause, slack, entangled, blind }
+    let (blind, standing) = (maker.is_blind(), maker.standing());
+    Plan { story: maker.story, faults, pause, slack, standing, entangled, blind }
 }
 
 impl Maker {
@@ -197,6 +208,34 @@ impl Maker {
                 _ => cluster.version = Some(old),
             }
         }
+    }
+
+    /// What is worth knowing of this supercluster and what is done to it, and no outage.
+    fn standing(&self) -> BTreeSet<IncidentKind> {
+        let story = &self.story;
+        let single = story.clusters.iter().any(|cluster| cluster.servers < 2);
+        let (mut kinds, mut configured) = (BTreeSet::new(), false);
+        for (_, step) in &story.steps {
+            configured |= matches!(step, Step::Config(..) | Step::Join(_) | Step::Retire(_));
+            if matches!(step, Step::Flap(_)) {
+                kinds.insert(IncidentKind::GatewayFlapping);
+            }
+            if matches!(step, Step::Upgrade(..)) {
+                kinds.insert(IncidentKind::MixedVersions);
+            }
+        }
+        if story.clusters.iter().any(|cluster| cluster.version.is_some()) {
+            kinds.insert(IncidentKind::MixedVersions);
+        }
+        if single || configured {
+            kinds.insert(IncidentKind::SingleUrl);
+        }
+        if configured {
+            let changes =
+                [IncidentKind::ConfigDrift, IncidentKind::GatewayRemoved, IncidentKind::CertificateExpiring];
+            kinds.extend(changes);
+        }
+        kinds
     }
 
     fn is_blind(&self) -> bool {
@@ -284,20 +323,27 @@ impl Fault {
     }
 
     fn expect_within(mut self, kind: IncidentKind, subject: Subject, within: u64) -> Self {
-        self.expected.push(Expected { kind, subject, only: None, since: self.from, within });
+        self.expected.push(Expected { kind, subject, way: Way::Both, since: self.from, within });
         self
     }
 
     fn expect_one_way(self, from: &str, to: &str) -> Self {
         let mut fault = self.expect(IncidentKind::GatewayDown, pair_subject(from, to));
         if let Some(expected) = fault.expected.last_mut() {
-            expected.only = Some(Link { from: from.into(), to: to.into() });
+            expected.way = Way::Only(Link { from: from.into(), to: to.into() });
         }
         fault
     }
 
+    fn whichever_way(mut self) -> Self {
+        if let Some(expected) = self.expected.last_mut() {
+            expected.way = Way::Any;
+        }
+        self
+    }
+
     /// The last of what is expected can be told only from then on, and takes so long at most.
-    fn from_then_on(mut self, since: u64, within: u64) -> Self {
+    fn then_from(mut self, since: u64, within: u64) -> Self {
         if let Some(expected) = self.expected.last_mut() {
             (expected.since, expected.within) = (since, within);
         }

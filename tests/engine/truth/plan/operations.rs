@@ -54,14 +54,14 @@ pub(super) fn joins(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
 pub(super) fn retired(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let of = maker.cluster();
     let small = maker.story.clusters.iter().any(|cluster| cluster.servers < 2);
-    if small || !maker.many() || !scene.alone || !scene.last {
+    if small || maker.is_blind() || !maker.many() || !scene.alone || !scene.last {
         return None;
     }
     scene.lasts = 1;
     maker.does(scene.at, Step::Retire(of.name.clone()));
     let fault = scene.fault("retired", &[&of.name]);
     let fault = fault.expect(IncidentKind::ClusterOffline, cluster_subject(&of.name));
-    let fault = fault.from_then_on(scene.at + 12_500, 6_000);
+    let fault = fault.then_from(scene.at + 12_500, 6_000);
     let fault = fault.also(IncidentKind::VantageLost, cluster_subject(&of.name));
     Some(Fault { gone: Some((of.name.clone(), None)), ..fault })
 }

@@ -45,9 +45,11 @@ pub(super) fn all_vantages_cut(maker: &mut Maker, scene: &mut Scene) -> Option<F
     maker.does(scene.at, Step::VantageCut("*".to_owned(), cut));
     maker.does(scene.at + scene.lasts, Step::VantageBack("*".to_owned()));
     let names: Vec<String> = maker.story.clusters.iter().map(|cluster| cluster.name.clone()).collect();
+    // Blindness everywhere is one incident, under the name of the first cluster.
     let mut fault = scene.fault("all vantages cut", &[]);
-    for name in &names {
-        fault = fault.expect(IncidentKind::VantageLost, cluster_subject(name));
+    fault = fault.expect(IncidentKind::VantageLost, cluster_subject(&names[0]));
+    for name in &names[1..] {
+        fault = fault.also(IncidentKind::VantageLost, cluster_subject(name));
     }
     fault.touches = names;
     Some(fault)
@@ -71,7 +73,7 @@ pub(super) fn started_in_an_outage(maker: &mut Maker, scene: &mut Scene) -> Opti
     maker.does(scene.at + scene.lasts, Step::Heal(Some(clusters(&a, &b, true))));
     let fault = scene.fault("started in an outage", &[&a, &b]);
     let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&a, &b));
-    Some(fault.from_then_on(scene.at + 3_000, 20_000).unsettles(&a, &b))
+    Some(fault.then_from(scene.at + 3_000, 20_000).unsettles(&a, &b))
 }
 
 /// Our login may ask nothing: we are blind, and nothing else is said.

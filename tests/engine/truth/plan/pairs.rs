@@ -71,5 +71,5 @@ pub(super) fn flapping(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     maker.does(scene.at, Step::Flap(flap));
     let fault = scene.fault("flapping", &[&a, &b]);
     let fault = if maker.story.chaos.is_calm() { fault } else { fault.unsettles(&a, &b) };
-    Some(fault.also(IncidentKind::GatewayFlapping, pair_subject(&a, &b)).with_extra(1))
+    Some(fault)
 }
