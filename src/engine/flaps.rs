@@ -32,8 +32,6 @@ const TOGETHER: Duration = Duration::from_secs(15);
 const SHORTEST: Duration = Duration::from_millis(500);
 /// When the other links of that direction do not share it, from this length on: single answers are lost or late for many reasons.
 const SHORTEST_ALONE: Duration = Duration::from_secs(2);
-/// Links that break within this time share a break.
-const AT_ONCE: Duration = Duration::from_secs(1);
 /// A link may break this long before it is known that its remote server left.
 const MARGIN: Duration = Duration::from_secs(2);
 /// So much longer an outage of a flapping pair must last to be told of beside the flapping.
@@ -255,12 +253,14 @@ impl Turn<'_> {
         outage || delay || joining || leaving || self.peer_explains(remote, over)
     }
 
-    /// Whether the whole direction broke at that moment; where it is a single link, the other direction too.
+    /// Whether the whole direction broke at that moment, which the same round or the next shows; where it is a single link, the other
+    /// direction too.
     fn is_shared(&self, from: ClusterIx, to: ClusterIx, began: Mono) -> bool {
         let broke = |from: ClusterIx, to: ClusterIx| {
             let servers = self.world.clusters[from].servers.iter().map(|&ix| &self.world.servers[ix]);
             let links = servers.filter(|server| server.present()).filter_map(|server| server.links.get(&to));
-            let together = |since: Mono| since.since(began).max(began.since(since)) <= AT_ONCE;
+            let at_once = self.policy.beat_period + self.policy.latency_slack;
+            let together = |since: Mono| since.since(began).max(began.since(since)) <= at_once;
             links.map(|link| together(link.watch.since)).collect::<Vec<_>>()
         };
         let there = broke(from, to);

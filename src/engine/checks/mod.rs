@@ -236,10 +236,11 @@ pub(super) fn opens_after(kind: IncidentKind, policy: &Policy) -> Duration {
         | IncidentKind::ConfigDrift
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions => Duration::ZERO,
-        IncidentKind::GatewayRemoved
-        | IncidentKind::CertificateExpiring
-        | IncidentKind::SingleUrl
-        | IncidentKind::RoutesIncomplete => policy.checks.standing_after,
+        // Every server has told its configuration: there is nothing more to wait for but restarts that go on.
+        IncidentKind::GatewayRemoved => policy.join_grace,
+        IncidentKind::CertificateExpiring | IncidentKind::SingleUrl | IncidentKind::RoutesIncomplete => {
+            policy.checks.standing_after
+        }
         IncidentKind::VantageLost
         | IncidentKind::ClusterOffline
         | IncidentKind::ClusterIsolated
