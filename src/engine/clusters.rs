@@ -76,14 +76,23 @@ impl Turn<'_> {
         servers.flat_map(|server| server.held.evidence.iter().cloned()).collect()
     }
 
-    fn gone(&mut self, ix: ClusterIx, evidence: Vec<Evidence>) {
-        for server in self.world.clusters[ix].servers.clone() {
-            if self.world.servers[server].present() {
-                self.set_server(server, ServerState::Lost, evidence.clone());
-                self.retire_outbounds(server);
-            }
+    /// Whoever was in lame duck mode has left as announced, though its last word was not heard.
+    fn gone(&mut self, ix: ClusterIx, mut evidence: Vec<Evidence>) {
+        let crashed = cluster_has(self, ix, ServerState::Live) || cluster_has(self, ix, ServerState::Lost);
+        let departure = if crashed { Departure::Crash } else { Departure::Planned };
+        if !crashed {
+            evidence.splice(0..0, self.departures(ix));
         }
-        self.set_cluster(ix, ClusterState::Offline(Departure::Crash), evidence);
+        for server in self.world.clusters[ix].servers.clone() {
+            let state = match self.world.servers[server].held.state {
+                ServerState::Live => ServerState::Lost,
+                ServerState::Leaving => ServerState::Stopped,
+                ServerState::Unknown | ServerState::Stopped | ServerState::Lost => continue,
+            };
+            self.set_server(server, state, evidence.clone());
+            self.retire_outbounds(server);
+        }
+        self.set_cluster(ix, ClusterState::Offline(departure), evidence);
     }
 
     /// What the other vantages hear of a cluster in which we have no sound one.
