@@ -87,7 +87,7 @@ fn cause(outcome: &crate::story::Outcome) -> String {
 }
 
 fn with_seed(story: &Story, seed: u64) -> Story {
-    let chaos = if seed % 2 == 0 {
+    let chaos = if seed.is_multiple_of(2) {
         Chaos { lost: 2, late: 2, twice: 5, overtaken: 5, bursts: 2 }
     } else {
         Chaos::default()

@@ -23,7 +23,7 @@ pub(super) fn grows_and_shrinks(maker: &mut Maker, scene: &mut Scene) -> Option<
     let pair = pair_subject(&of.name, &to);
     let fault = scene.fault("grows and shrinks", &[&of.name, &to]);
     let fault = fault.expect(IncidentKind::GatewayDegraded, pair.clone());
-    let fault = fault.expect(IncidentKind::GatewayDown, pair).from_then_on(grown, 6_000);
+    let fault = fault.expect(IncidentKind::GatewayDown, pair).told_after(grown, 6_000);
     Some(fault.in_one())
 }
 
@@ -41,15 +41,16 @@ pub(super) fn heals_by_half(maker: &mut Maker, scene: &mut Scene) -> Option<Faul
     maker.does(scene.at + scene.lasts, Step::Heal(Some(clusters(&a, &b, false))));
     let fault = scene.fault("heals by half", &[&a, &b]);
     let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&a, &b));
-    let fault = fault.expect_one_way(&a, &b).from_then_on(half, 20_000);
+    let fault = fault.expect_one_way(&a, &b).told_after(half, 20_000);
     Some(fault.in_one().also(IncidentKind::GatewayDegraded, pair_subject(&a, &b)))
 }
 
 /// A pair is cut, and a server of a third cluster is killed.
 pub(super) fn two_at_once(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let (a, b) = maker.pair();
-    let thirds = maker.story.clusters.iter().filter(|one| one.name != a && one.name != b && one.servers > 1);
-    let third = thirds.last()?.clone();
+    let mut thirds =
+        maker.story.clusters.iter().filter(|one| one.name != a && one.name != b && one.servers > 1);
+    let third = thirds.next_back()?.clone();
     let number = maker.server(&third);
     let who = Sel::Server(third.name.clone(), number);
     maker.cuts(scene, Cut::Drop, &clusters(&a, &b, true));
