@@ -5,10 +5,6 @@
     clippy::print_stderr,
     reason = "a test fails by panicking, and says what it measured"
 )]
-#![expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "a step that is none of a part's business is left to another part of the simulation"
-)]
 
 mod catalogue;
 mod intent;

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Runs of one test, unless the environment says otherwise.
 const RUNS: u64 = 10_000;
 /// So many untrue runs are printed.
-const PRINTED: usize = 60;
+const PRINTED: usize = 20;
 
 fn from_environment(name: &str, otherwise: u64) -> u64 {
     std::env::var(name).ok().and_then(|value| value.parse().ok()).unwrap_or(otherwise)

@@ -54,7 +54,7 @@ fn direction(look: &Look<'_>, from: ClusterIx, to: ClusterIx) -> Direction {
         }
         LinkState::Retired => Direction::Open,
         LinkState::Unknown => {
-            if link.remembered {
+            if link.was_up {
                 Direction::Open
             } else {
                 Direction::Settled
@@ -68,5 +68,5 @@ fn is_gone(look: &Look<'_>, from: ClusterIx, to: ClusterIx, link: &ClusterLink) 
     let present = look.present(from);
     let told =
         present.iter().all(|server| server.reports.configured && server.joined + look.grace <= look.now.mono);
-    link.remembered && !present.is_empty() && told && !look.world.expected(from, to)
+    link.was_up && !present.is_empty() && told && !look.world.expected(from, to)
 }

@@ -76,6 +76,7 @@ impl Operator {
 
 impl Sim {
     /// Starts on a step that takes long.
+    #[expect(clippy::wildcard_enum_match_arm, reason = "every other step is done at once")]
     pub(super) fn begin_work(&mut self, of: usize, step: &Step) {
         let jobs: VecDeque<Job> = match step {
             Step::RollingRestart(who) => self.restarts(who, None, true),

@@ -25,14 +25,10 @@ impl Sim {
 
     /// What is in force before anything starts.
     pub(super) fn given(&mut self, step: &Step) {
-        match step {
-            Step::Config(who, change) => {
-                self.reconfigure(who, change);
-                for ix in self.selected(who) {
-                    self.servers[ix].config = self.servers[ix].next.clone();
-                }
-            }
-            step => self.play(step),
+        let Step::Config(who, change) = step else { return self.play(step) };
+        self.reconfigure(who, change);
+        for ix in self.selected(who) {
+            self.servers[ix].config = self.servers[ix].next.clone();
         }
     }
 
@@ -77,6 +73,7 @@ impl Sim {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what else there is was sorted out before")]
     fn play_servers(&mut self, step: &Step) {
         match step {
             Step::Kill(who) => self.each(who, |server, life| (0, 5, Event::Kill { server, life })),
@@ -95,6 +92,7 @@ impl Sim {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "what else there is was sorted out before")]
     fn play_ears(&mut self, step: &Step) {
         match step {
             Step::VantageCut(at, cut) => {

@@ -63,7 +63,7 @@ pub(super) fn cluster_drained(maker: &mut Maker, scene: &mut Scene) -> Option<Fa
     let others = maker.others(&of.name);
     let fault = scene.fault("cluster drained", &[&of.name]);
     let mut fault =
-        fault.expect(IncidentKind::ClusterOffline, cluster_subject(&of.name)).then_from(left, 6_000);
+        fault.expect(IncidentKind::ClusterOffline, cluster_subject(&of.name)).told_after(left, 6_000);
     if scene.lasts < 12_500 + super::LASTING + super::CHAOS_SLACK {
         fault = fault.optional();
     }

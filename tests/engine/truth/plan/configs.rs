@@ -23,7 +23,7 @@ pub(super) fn wrong_password(maker: &mut Maker, scene: &mut Scene) -> Option<Fau
     let (of, to) = maker.configured(scene)?;
     maker.changes(scene, &of, vec![Change::Password(to.clone(), "wrong".to_owned())]);
     let fault = scene.fault("wrong password", &[&of.name, &to]);
-    Some(fault.expect_one_way(&of.name, &to).then_from(scene.at + 1, 15_000).unsettles(&of.name, &to))
+    Some(fault.expect_one_way(&of.name, &to).told_after(scene.at + 1, 15_000).unsettles(&of.name, &to))
 }
 
 pub(super) fn bad_certificate(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
@@ -47,7 +47,7 @@ pub(super) fn bad_certificate(maker: &mut Maker, scene: &mut Scene) -> Option<Fa
             fault.expect(IncidentKind::GatewayDown, pair_subject(&of.name, &to))
         }
     };
-    Some(fault.then_from(scene.at + 1, 16_000))
+    Some(fault.told_after(scene.at + 1, 16_000))
 }
 
 /// One side, restarted as a whole, neither lists the other nor takes whom it does not list.
@@ -66,7 +66,7 @@ pub(super) fn rejected(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
         fault = fault.unsettles(&of.name, other);
     }
     let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&of.name, &to)).whichever_way();
-    Some(fault.then_from(scene.at + 310, 20_000).costs_a_connection(&of.name))
+    Some(fault.told_after(scene.at + 310, 20_000).costs_a_connection(&of.name))
 }
 
 impl Maker {

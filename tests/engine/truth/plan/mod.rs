@@ -343,7 +343,7 @@ impl Fault {
     }
 
     /// The last of what is expected can be told only from then on, and takes so long at most.
-    fn then_from(mut self, since: u64, within: u64) -> Self {
+    fn told_after(mut self, since: u64, within: u64) -> Self {
         if let Some(expected) = self.expected.last_mut() {
             (expected.since, expected.within) = (since, within);
         }

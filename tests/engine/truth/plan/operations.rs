@@ -61,7 +61,7 @@ pub(super) fn retired(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     maker.does(scene.at, Step::Retire(of.name.clone()));
     let fault = scene.fault("retired", &[&of.name]);
     let fault = fault.expect(IncidentKind::ClusterOffline, cluster_subject(&of.name));
-    let fault = fault.then_from(scene.at + 12_500, 6_000);
+    let fault = fault.told_after(scene.at + 12_500, 6_000);
     let fault = fault.also(IncidentKind::VantageLost, cluster_subject(&of.name));
     Some(Fault { gone: Some((of.name.clone(), None)), ..fault })
 }

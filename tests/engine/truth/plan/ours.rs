@@ -73,7 +73,7 @@ pub(super) fn started_in_an_outage(maker: &mut Maker, scene: &mut Scene) -> Opti
     maker.does(scene.at + scene.lasts, Step::Heal(Some(clusters(&a, &b, true))));
     let fault = scene.fault("started in an outage", &[&a, &b]);
     let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&a, &b));
-    Some(fault.then_from(scene.at + 3_000, 20_000).unsettles(&a, &b))
+    Some(fault.told_after(scene.at + 3_000, 20_000).unsettles(&a, &b))
 }
 
 /// Our login may ask nothing: we are blind, and nothing else is said.

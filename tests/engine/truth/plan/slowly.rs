@@ -23,7 +23,7 @@ pub(super) fn grows_and_shrinks(maker: &mut Maker, scene: &mut Scene) -> Option<
     let pair = pair_subject(&of.name, &to);
     let fault = scene.fault("grows and shrinks", &[&of.name, &to]);
     let fault = fault.expect(IncidentKind::GatewayDegraded, pair.clone());
-    let fault = fault.expect(IncidentKind::GatewayDown, pair).then_from(grown, 6_000);
+    let fault = fault.expect(IncidentKind::GatewayDown, pair).told_after(grown, 6_000);
     Some(fault.in_one())
 }
 
@@ -41,7 +41,7 @@ pub(super) fn heals_by_half(maker: &mut Maker, scene: &mut Scene) -> Option<Faul
     maker.does(scene.at + scene.lasts, Step::Heal(Some(clusters(&a, &b, false))));
     let fault = scene.fault("heals by half", &[&a, &b]);
     let fault = fault.expect(IncidentKind::GatewayDown, pair_subject(&a, &b));
-    let fault = fault.expect_one_way(&a, &b).then_from(half, 20_000);
+    let fault = fault.expect_one_way(&a, &b).told_after(half, 20_000);
     Some(fault.in_one().also(IncidentKind::GatewayDegraded, pair_subject(&a, &b)))
 }
 
