@@ -116,7 +116,9 @@ fn unexplained(plan: &Plan, at: u64, event: &IncidentEvent) -> Option<String> {
         let touched: BTreeSet<&str> = begun.flat_map(|fault| &fault.touches).map(String::as_str).collect();
         concerns(&touched, incident)
     } else {
-        begun.into_iter().any(|fault| at <= fault.to + plan.pause && explains(fault, incident))
+        // Chaos may hold a resolution up: each gap in what is heard begins its time anew.
+        let over = event.stage == Stage::Resolved;
+        begun.into_iter().any(|fault| (over || at <= fault.to + plan.pause) && explains(fault, incident))
     };
     let told = format!("at {at} ms: {} {} {:?}", event.stage, incident.kind, incident.subject);
     (!explained).then(|| format!("{told} is explained by no fault"))
