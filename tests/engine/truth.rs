@@ -13,7 +13,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs of one test, unless the environment says otherwise.
-const RUNS: u64 = 10_000;
+const RUNS: u64 = 2_000;
 /// So many untrue runs are printed.
 const PRINTED: usize = 20;
 
