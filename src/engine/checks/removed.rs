@@ -1,6 +1,7 @@
 //! Links that were there and are no longer configured by anybody: worth knowing for a while, in case nobody meant it.
 
 use super::{Look, Verdict};
+use crate::engine::intent::Wanted;
 use crate::engine::world::{ClusterIx, ClusterLink};
 use crate::model::cause::{Cause, CauseKind};
 use crate::model::evidence::Says;
@@ -45,6 +46,9 @@ pub(super) fn of(look: &Look<'_>, a: ClusterIx, b: ClusterIx) -> Verdict {
 
 fn direction(look: &Look<'_>, from: ClusterIx, to: ClusterIx) -> Direction {
     let Some(link) = look.world.clusters[from].links.get(&to) else { return Direction::Settled };
+    if link.wanted == Wanted::Forbidden {
+        return Direction::Settled;
+    }
     match link.held.state {
         LinkState::Up => Direction::Settled,
         LinkState::Degraded { .. } | LinkState::Down => Direction::Open,

@@ -1,6 +1,6 @@
 //! Faults of our own.
 
-use super::{Fault, Maker, Scene, cluster_subject, clusters, pair_subject};
+use super::{Fault, LASTING, Maker, Scene, cluster_subject, clusters, pair_subject};
 use crate::story::{Cut, Permissions, Step};
 use gatewatch::model::incident::IncidentKind;
 
@@ -42,6 +42,8 @@ pub(super) fn gatewatch_restarts(maker: &mut Maker, scene: &mut Scene) -> Option
 
 pub(super) fn all_vantages_cut(maker: &mut Maker, scene: &mut Scene) -> Option<Fault> {
     let cut = if maker.rng.chance(50) { Cut::Drop } else { Cut::Refuse };
+    // A shorter one may leave some connections lost and others not, each told by itself.
+    scene.lasts = scene.lasts.max(LASTING + 500);
     maker.does(scene.at, Step::VantageCut("*".to_owned(), cut));
     maker.does(scene.at + scene.lasts, Step::VantageBack("*".to_owned()));
     let names: Vec<String> = maker.story.clusters.iter().map(|cluster| cluster.name.clone()).collect();
