@@ -33,7 +33,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tokio_util::task::TaskTracker;
 
 /// Happenings on their way to the driver. When it is full, readers wait 50 ms, then drop facts and tell of the gap.
@@ -66,7 +66,7 @@ pub enum RunError {
     System(#[from] StartError),
 }
 
-/// A running gatewatch.
+/// A running gatewatch. Dropping it ends it too, without waiting until all is stored: see [`Daemon::stop`].
 #[derive(Debug)]
 pub struct Daemon {
     clock: Clock,
@@ -78,6 +78,7 @@ pub struct Daemon {
     fleet: Fleet,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    _running: DropGuard,
 }
 
 impl Daemon {
@@ -97,8 +98,8 @@ impl Daemon {
         let advisories = Advisories::new(&settings.alerts.subject_prefix, &settings.instance.name)?;
         let (clock, metrics) = (Clock::start(), Arc::<Metrics>::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
-        // Until everything runs, an error ends what was begun.
-        let begun = shutdown.clone().drop_guard();
+        // An error ends what was begun, and so does whoever drops the daemon.
+        let running = shutdown.clone().drop_guard();
 
         let (events, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let role = Role::new(&settings.instance.name, "alerts");
@@ -173,8 +174,18 @@ impl Daemon {
         };
         let policy = Policy { silences_within: SILENCES_WITHIN, ..policy(&settings) };
         let driver = tokio::spawn(Driver::new(policy, wires, sink).run(shutdown.child_token()));
-        begun.disarm();
-        Ok(Self { clock, metrics, snapshot, provisioning, publisher, driver, fleet, tasks, shutdown })
+        Ok(Self {
+            clock,
+            metrics,
+            snapshot,
+            provisioning,
+            publisher,
+            driver,
+            fleet,
+            tasks,
+            shutdown,
+            _running: running,
+        })
     }
 
     /// All current truth; `None` before the first.
