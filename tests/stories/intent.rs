@@ -1,14 +1,9 @@
 //! What people want, from end to end: verbs that write it, a running daemon that heeds it, subscribers that hear the difference.
 
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails")]
-
-mod cli_support;
-mod stage;
-
-use cli_support::{Place, Ran};
+use crate::cli_support::{Place, Ran};
+use crate::stage::{Message, Stage, listing};
 use gatewatch::lab::{Fault, Supercluster};
 use serde_json::Value;
-use stage::{Message, Stage, listing};
 use std::time::Duration;
 
 const SOON: Duration = Duration::from_secs(30);

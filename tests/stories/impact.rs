@@ -1,10 +1,7 @@
 //! What a loss costs, told about real servers: a mirror in west and a source in central copy a stream in east, and east and west are
 //! cut from each other while messages go on being published.
 
-#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails")]
-
-mod stage;
-
+use crate::stage::{Message, Stage, settings};
 use async_nats::jetstream::{
     self,
     stream::{Config, Placement, Source},
@@ -12,7 +9,6 @@ use async_nats::jetstream::{
 use futures::StreamExt;
 use gatewatch::lab::{Builder, Fault, Supercluster};
 use serde_json::Value;
-use stage::{Message, Stage, settings};
 use std::time::Duration;
 use tokio::task::JoinHandle;
 

@@ -1,10 +1,8 @@
 //! Standing checks and flapping on real servers: nothing is found where nothing is wrong, and a link that breaks again and again is told
 //! of once.
 
-mod stage;
-
+use crate::stage::{Message, Stage, listing};
 use gatewatch::lab::{Fault, Supercluster};
-use stage::{Message, Stage, listing};
 use std::time::Duration;
 
 /// As if hours had passed: what is found now would be told of in the end.

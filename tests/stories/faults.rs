@@ -3,23 +3,9 @@
 //!
 //! The whole catalogue: `cargo bench --bench catalogue`.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a story that cannot go on fails, and tells its times"
-)]
-#![allow(
-    clippy::cast_precision_loss,
-    clippy::cast_possible_truncation,
-    reason = "sums of the whole catalogue are for its own runner"
-)]
-
-mod catalogue_support;
-mod story;
-
-use catalogue_support::entries;
-use catalogue_support::ground::Ground;
-use catalogue_support::trial::Lane;
+use crate::catalogue_support::entries;
+use crate::catalogue_support::ground::Ground;
+use crate::catalogue_support::trial::Lane;
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 use tokio::runtime::Runtime;
@@ -28,8 +14,8 @@ use tokio::sync::Mutex;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
 });
-/// All entries are played in one place, one after the other; what one leaves must be whole again.
-static LANE: LazyLock<Mutex<Lane>> = LazyLock::new(Mutex::default);
+/// Where entries are played: each in a place that is free, or a new one; what one leaves must be whole again for the next.
+static LANES: Mutex<Vec<Lane>> = Mutex::const_new(Vec::new());
 
 macro_rules! played {
     ($($entry:ident)*) => {
@@ -68,7 +54,8 @@ played! {
 fn is_true(name: &str) {
     let entry = entries::named(name);
     RUNTIME.block_on(async {
-        let mut lane = LANE.lock().await;
+        let free = LANES.lock().await.pop();
+        let mut lane = free.unwrap_or_default();
         let trial = lane.play(&entry, None).await.unwrap_or_else(|trouble| panic!("{name}: {trouble}"));
         let delays: Vec<_> = trial.verdict.outcomes.iter().map(|outcome| outcome.delay).collect();
         println!("{name}: {:.0} s, told after {delays:?} ms", trial.took.as_secs_f64());
@@ -83,6 +70,7 @@ fn is_true(name: &str) {
         if name == "rolling_restart_of_all" {
             events_tell_the_restarts(lane.ground().unwrap()).await;
         }
+        LANES.lock().await.push(lane);
     });
 }
 
