@@ -31,10 +31,9 @@ impl Person {
         tokio::task::block_in_place(|| self.place.run(&args))
     }
 
-    /// What a verb that ends well shows as JSON.
-    fn json(&self, args: &[&str]) -> Value {
-        let ran = self.run(&[args, &["--json"]].concat());
-        assert_eq!(ran.code, Some(0), "{args:?}: {}{}", ran.out, ran.err);
+    /// What a verb that ends well shows as JSON. After a cut, JetStream may first have to elect a leader.
+    async fn json(&self, args: &[&str]) -> Value {
+        let ran = self.until(0, &[args, &["--json"]].concat()).await;
         serde_json::from_str(&ran.out).unwrap()
     }
 
@@ -81,18 +80,20 @@ async fn what_people_want_is_heeded() {
 }
 
 async fn silenced_is_told_apart(stage: &mut Stage, person: &Person) -> String {
-    let added = person.json(&[
-        "silence",
-        "add",
-        "--cluster",
-        "west",
-        "--remote",
-        "east",
-        "--for",
-        "2h",
-        "--comment",
-        "new firewall",
-    ]);
+    let added = person
+        .json(&[
+            "silence",
+            "add",
+            "--cluster",
+            "west",
+            "--remote",
+            "east",
+            "--for",
+            "2h",
+            "--comment",
+            "new firewall",
+        ])
+        .await;
     assert_eq!((&added["author"], &added["comment"]), (&"ann".into(), &"new firewall".into()));
     cut(&stage.lab);
     let heard = stage.until(SOON, |message| is_about(message, SILENCED)).await;
@@ -108,9 +109,9 @@ async fn silenced_is_told_apart(stage: &mut Stage, person: &Person) -> String {
         }
     };
     tokio::time::timeout(SOON, seen).await.unwrap();
-    assert_eq!(person.run(&["status"]).code, Some(0));
-    assert_eq!(person.json(&["silence", "list"])[0]["state"], "active");
-    let incidents = person.run(&["incidents", "list"]);
+    person.until(0, &["status"]).await;
+    assert_eq!(person.json(&["silence", "list"]).await[0]["state"], "active");
+    let incidents = person.until(0, &["incidents", "list"]).await;
     assert!(incidents.out.contains("(silenced)"), "{}", incidents.out);
     added["id"].as_str().unwrap().to_owned()
 }
@@ -121,13 +122,13 @@ async fn a_restart_pages_for_nothing(stage: &mut Stage) {
 }
 
 async fn what_is_silenced_no_more_is_told(stage: &mut Stage, person: &Person, id: &str) {
-    assert_eq!(person.json(&["silence", "remove", &id[id.len() - 6..]])["removed"], id);
+    assert_eq!(person.json(&["silence", "remove", &id[id.len() - 6..]]).await["removed"], id);
     let heard = stage.until(SOON, |message| is_about(message, ALERT)).await;
     let told = heard.last().unwrap();
     assert_eq!((told.text("stage"), told.body.get("silenced")), ("updated", None));
     person.until(2, &["status"]).await;
-    assert_eq!(person.json(&["silence", "list", "--all"]), Value::Array(Vec::new()));
-    assert_eq!(person.run(&["silence", "remove", id]).code, Some(64));
+    assert_eq!(person.json(&["silence", "list", "--all"]).await, Value::Array(Vec::new()));
+    person.until(64, &["silence", "remove", id]).await;
 
     stage.lab.faults().clear_all();
     let resolved = |message: &Message| is_about(message, ALERT) && message.text("stage") == "resolved";
