@@ -12,7 +12,7 @@ use crate::model::time::Mono;
 use std::time::Duration;
 
 /// Two looks at least this far apart must both find a link unlisted: a server reports before a link it has just made is listed.
-const SECOND_LOOK: Duration = Duration::from_millis(900);
+pub(super) const SECOND_LOOK: Duration = Duration::from_millis(900);
 
 /// What beats say of one server link.
 pub(super) struct Missed {

@@ -1,6 +1,7 @@
 //! Facts in: each observation moves what it proves at once and leaves the rest to the next judgement.
 
 use super::Why;
+use super::links::SECOND_LOOK;
 use super::traffic;
 use super::turn::Turn;
 use super::world::{ClusterIx, HalfOpen, Listed, Refused, Seen, ServerIx};
@@ -265,6 +266,10 @@ impl Turn<'_> {
         }
         let link = self.world.ensure_outbound(ix, remote, self.now);
         link.seen = true;
+        // One look may catch a link that is dialled and refused at once: what was up was so at a second look too.
+        let lasted = link.listed.is_some_and(|before| {
+            before.up && before.connection == connection && at.since(before.since) >= SECOND_LOOK
+        });
         let since = link.listed.filter(|before| before.up).map_or(at, |before| before.since);
         // The peer that it was cut with stays known until the link is made anew: it may explain the cut.
         if link.listed.is_some_and(|before| before.connection != connection) {
@@ -280,7 +285,9 @@ impl Turn<'_> {
         {
             link.denied = true;
         }
-        self.world.was_up(ix, remote);
+        if lasted {
+            self.world.was_up(ix, remote);
+        }
     }
 
     fn unlisted(&mut self, ix: ServerIx, listed: &BTreeSet<ClusterIx>, at: Mono) {

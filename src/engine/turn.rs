@@ -71,7 +71,9 @@ impl Turn<'_> {
             link.seen = true;
             link.denied = false;
             link.half_open = None;
-            self.world.was_up(ix, remote);
+            if basis == Basis::Beats {
+                self.world.was_up(ix, remote);
+            }
         }
         let Some(link) = self.world.servers[ix].links.get_mut(&remote) else { return };
         if let Some(from) = enter(&mut link.held, to, self.now, &evidence) {
