@@ -81,6 +81,8 @@ async fn events_tell_the_restarts(ground: &Ground) {
         let name = server.key().name.as_str();
         let own = events.iter().filter(|event| event["server"] == name && event["entity"] == "server");
         let states: Vec<_> = own.filter_map(|event| event["to"]["state"].as_str()).collect();
-        assert!(states.ends_with(&["leaving", "stopped", "live"]), "the story of {name}: {states:?}");
+        // On a busy machine a server may be unheard for a moment besides.
+        let told = states.windows(3).any(|three| three == ["leaving", "stopped", "live"]);
+        assert!(told, "the story of {name}: {states:?}");
     }
 }
