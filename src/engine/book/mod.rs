@@ -14,6 +14,7 @@ use super::correlate::{Finding, findings};
 use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
 use crate::model::ask::Survey;
+use crate::model::ids::ServerLink;
 use crate::model::incident::{Incident, IncidentKind, Subject};
 use crate::model::intent::Forget;
 use crate::model::observation::Stall;
@@ -37,30 +38,44 @@ pub(super) struct Book {
 }
 
 /// Something bad that has not been told yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 struct Waiting {
-    /// Since when anything is bad about its subject.
+    /// Since when anything is bad about its subject, or about links of it that were found under another one.
     since: Mono,
     /// What it is now, and since when it is that.
     kind: IncidentKind,
     kind_since: Mono,
     /// Since when no part of it can be seen.
     blind: Option<Mono>,
+    /// The server links it is about.
+    links: Vec<ServerLink>,
 }
 
 impl Waiting {
-    /// How it goes on with this finding.
-    fn goes_on(before: Option<Self>, kind: IncidentKind, now: Mono) -> Self {
-        match before {
-            Some(before) if before.kind == kind => before,
+    /// How it goes on with this finding. The same cut links may be found under another subject than a moment ago, when others come
+    /// and go beside them: that begins no new time, only that of the appearance.
+    fn of(before: &BTreeMap<Subject, Self>, finding: &Finding, now: Mono) -> Self {
+        let links = finding.scope.server_links.clone();
+        if let Some(same) = before.get(&finding.subject) {
+            return Self { links, ..same.clone().goes_on(finding.kind, now) };
+        }
+        let shared = |other: &&Self| {
+            akin(other.kind, finding.kind) && other.links.iter().any(|link| links.binary_search(link).is_ok())
+        };
+        let oldest = before.values().filter(shared).min_by_key(|other| other.since);
+        let (since, blind) = oldest.map_or((now, None), |other| (other.since, other.blind));
+        Self { since, kind: finding.kind, kind_since: now, blind, links }
+    }
+
+    fn goes_on(self, kind: IncidentKind, now: Mono) -> Self {
+        match self {
+            before if before.kind == kind => before,
             // A pair that is down is degraded too.
-            Some(before)
-                if before.kind == IncidentKind::GatewayDown && kind == IncidentKind::GatewayDegraded =>
-            {
+            before if before.kind == IncidentKind::GatewayDown && kind == IncidentKind::GatewayDegraded => {
                 Self { kind, kind_since: before.since, ..before }
             }
-            Some(before) if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
-            Some(_) | None => Self { since: now, kind, kind_since: now, blind: None },
+            before if akin(before.kind, kind) => Self { kind, kind_since: now, ..before },
+            before => Self { since: now, kind, kind_since: now, blind: None, ..before },
         }
     }
 
@@ -169,8 +184,7 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let before = before.get(&finding.subject).copied();
-            let mut waiting = Waiting::goes_on(before, finding.kind, turn.now.mono);
+            let mut waiting = Waiting::of(&before, finding, turn.now.mono);
             let seen = in_sight(turn.world, turn.policy, finding);
             waiting.look(seen, turn.now.mono);
             let oldest = oldest_cut(turn.world, finding).unwrap_or(waiting.since);

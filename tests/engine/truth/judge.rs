@@ -138,7 +138,7 @@ fn concerns(touched: &BTreeSet<&str>, incident: &Incident) -> bool {
         Subject::Pair(a, b) => is(a) || is(b),
         Subject::Server(key) => {
             let mut cuts = incident.scope.server_links.iter();
-            is(&key.cluster) || cuts.all(|cut| cut.server == *key && is(&cut.to))
+            is(&key.cluster) || cuts.all(|cut| is(&cut.to) || is(&cut.server.cluster))
         }
     }
 }
