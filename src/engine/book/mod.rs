@@ -23,7 +23,7 @@ use entry::Entry;
 use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
 use sight::{in_sight, oldest_cut};
 use standing::Standing;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// Open incidents.
@@ -53,14 +53,22 @@ struct Waiting {
 
 impl Waiting {
     /// How it goes on with this finding. The same cut links may be found under another subject than a moment ago, when others come
-    /// and go beside them: that begins no new time, only that of the appearance.
-    fn of(before: &BTreeMap<Subject, Self>, finding: &Finding, now: Mono) -> Self {
+    /// and go beside them: that begins no new time, only that of the appearance. What is left of something that has begun to heal
+    /// is given the time to heal with it.
+    fn of(
+        before: &BTreeMap<Subject, Self>,
+        finding: &Finding,
+        cut: &BTreeSet<&ServerLink>,
+        now: Mono,
+    ) -> Self {
         let links = finding.scope.server_links.clone();
         if let Some(same) = before.get(&finding.subject) {
             return Self { links, ..same.clone().goes_on(finding.kind, now) };
         }
         let shared = |other: &&Self| {
-            akin(other.kind, finding.kind) && other.links.iter().any(|link| links.binary_search(link).is_ok())
+            akin(other.kind, finding.kind)
+                && other.links.iter().any(|link| links.binary_search(link).is_ok())
+                && other.links.iter().all(|link| cut.contains(link))
         };
         let oldest = before.values().filter(shared).min_by_key(|other| other.since);
         let (since, blind) = oldest.map_or((now, None), |other| (other.since, other.blind));
@@ -155,7 +163,8 @@ impl Book {
         self.settling.extend(resolved.filter_map(Entry::unsettled));
         self.open.retain(|entry| entry.incident.resolved.is_none());
         self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
-        self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]));
+        let cut = found.iter().flat_map(|finding| &finding.scope.server_links).collect();
+        self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]), &cut);
     }
 
     /// What is silenced now and was not, or the other way round, is told again.
@@ -177,14 +186,19 @@ impl Book {
     }
 
     /// Opens an incident for each finding that nothing open stands for and that has lasted.
-    fn open_lasting<'f>(&mut self, turn: &mut Turn<'_>, unmatched: impl Iterator<Item = &'f Finding>) {
+    fn open_lasting<'f>(
+        &mut self,
+        turn: &mut Turn<'_>,
+        unmatched: impl Iterator<Item = &'f Finding>,
+        cut: &BTreeSet<&ServerLink>,
+    ) {
         let before = std::mem::take(&mut self.waiting);
         for finding in unmatched {
             // What is left of something bigger belongs to it until that has resolved or shrunk for good.
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let mut waiting = Waiting::of(&before, finding, turn.now.mono);
+            let mut waiting = Waiting::of(&before, finding, cut, turn.now.mono);
             let seen = in_sight(turn.world, turn.policy, finding);
             waiting.look(seen, turn.now.mono);
             let oldest = oldest_cut(turn.world, finding).unwrap_or(waiting.since);
