@@ -19,6 +19,7 @@ use crate::metrics::Metrics;
 use crate::model::time::Now;
 use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Request, relay_probes};
+use crate::nats::lease::Floor;
 use crate::nats::probe::Prober;
 use crate::wire::text;
 use clap::Args;
@@ -130,7 +131,7 @@ async fn record(
     };
     let policy = crate::daemon::policy(&settings);
     let driver =
-        Driver::new(policy, Wires { clock, heard, memory, wishes, snapshot }, AskBack { requests, prober });
+        Driver::new(policy, Wires { clock, heard, memory, wishes, snapshot, floor: Floor::always() }, AskBack { requests, prober });
     driver.run(shutdown).await;
     fleet.stop().await;
     Ok(())

@@ -6,8 +6,8 @@ use super::parse::{self, duration, integer, render, token};
 use super::places::Places;
 use super::reader::Section;
 use super::settings::{
-    AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
-    ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
+    AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LeaseSettings, LogFormat,
+    LogSettings,    ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
 use super::{checks, expect, login};
 use crate::model::ids::ClusterName;
@@ -45,6 +45,7 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         probe: probe(root.section("probe"), places),
         checks: checks::read(root.section("checks")),
         instance: instance(root.section("instance")),
+        lease: lease(root.section("lease")),
         log: log(root.section("log")),
         system,
     };
@@ -210,6 +211,15 @@ fn instance(section: Section<'_>) -> InstanceSettings {
     let instance = InstanceSettings { name: section.or("name", "gatewatch".to_owned(), token(".-_", 64)) };
     section.finish();
     instance
+}
+
+fn lease(section: Section<'_>) -> LeaseSettings {
+    let lease = LeaseSettings {
+        enabled: section.or("enabled", true, parse::boolean),
+        ttl: section.or("ttl", secs(3), duration(secs(2)..=secs(60))),
+    };
+    section.finish();
+    lease
 }
 
 fn log(section: Section<'_>) -> LogSettings {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub checks: Checks,
     /// `[instance]`: how this process is called.
     pub instance: InstanceSettings,
+    /// `[lease]`: which of several gatewatch speaks.
+    pub lease: LeaseSettings,
     /// `[log]`: what is logged and how.
     pub log: LogSettings,
 }
@@ -149,6 +151,15 @@ pub struct InstanceSettings {
     /// `instance.name`: shows in connection names and in every message. Letters, digits, `.`, `-` and `_`, at most
     /// 64. Default `gatewatch`.
     pub name: String,
+}
+
+/// `[lease]`: which of several gatewatch speaks. Those with the same alert account and `alerts.bucket` are one group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeaseSettings {
+    /// `lease.enabled`: let one of them speak, and others only watch. When `false`, this one always speaks. Default `true`.
+    pub enabled: bool,
+    /// `lease.ttl`: how long the one that speaks may be silent until another takes over. The same for all. 2 s to 1 minute, default 3 s.
+    pub ttl: Duration,
 }
 
 /// `[log]`: what is logged and how.

@@ -33,6 +33,8 @@ pub(super) struct Dispatch {
     pub(super) metrics: Arc<Metrics>,
     /// What became of requests to forget.
     pub(super) outcomes: mpsc::Sender<(Forget, ForgetOutcome)>,
+    /// Whether it is ours to speak. The engine keeps incidents to itself otherwise, but not transitions.
+    pub(super) speaks: bool,
     /// Plans that have not been handed on yet.
     pub(super) plans: BTreeMap<ClusterName, BeatPlan>,
 }
@@ -63,6 +65,10 @@ impl Sink for Dispatch {
         }
     }
 
+    fn speaks(&mut self, speaks: bool) {
+        self.speaks = speaks;
+    }
+
     fn turned(&mut self) {
         while let Some((cluster, plan)) = self.plans.pop_first() {
             if let Err(TrySendError::Full(Request::Beat(plan))) = self.requests.try_send(Request::Beat(plan))
@@ -77,6 +83,9 @@ impl Sink for Dispatch {
 impl Dispatch {
     fn transition(&self, transition: &Transition) {
         let what = text::change(&transition.change);
+        if !self.speaks {
+            return tracing::debug!(change = what, "another gatewatch tells of it");
+        }
         if is_doubt(&transition.change) {
             tracing::debug!(change = what);
         } else {

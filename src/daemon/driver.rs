@@ -1,7 +1,8 @@
 //! The one loop: sole owner of the engine. Feeds it what was heard, ticks it when it is due, hands its outputs on.
 //!
 //! Never waits for a sink. A batch is fed whole before its tick, so queued good news beats overdue timers. When this process itself did
-//! not run for a while, the engine is told first: beats of that span prove nothing.
+//! not run for a while, the engine is told first: beats of that span prove nothing. Among several gatewatch it also sees to it that nothing is
+//! put out when it is not ours to speak.
 
 use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output, Policy};
@@ -11,6 +12,7 @@ use crate::model::observation::Stall;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::nats::heard::Heard;
+use crate::nats::lease::{Call, Floor};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -31,6 +33,8 @@ pub struct Wires {
     pub memory: mpsc::Receiver<Memory>,
     /// What people want.
     pub wishes: mpsc::Receiver<Wish>,
+    /// When it is ours to speak.
+    pub floor: Floor,
     /// Where current truth is kept for whoever wants it.
     pub snapshot: watch::Sender<Option<Snapshot>>,
 }
@@ -39,6 +43,8 @@ pub struct Wires {
 pub trait Sink {
     /// Takes one output, put out at `now`.
     fn put(&mut self, output: Output, now: Now);
+    /// Called when it becomes ours to speak, and when it is not any more. In the beginning it is.
+    fn speaks(&mut self, _speaks: bool) {}
     /// Called at the end of every turn.
     fn turned(&mut self) {}
 }
@@ -49,6 +55,9 @@ pub struct Driver<S> {
     engine: Engine,
     wires: Wires,
     sink: S,
+    /// Whether it was said last that it is ours to speak, and whether we do.
+    called: bool,
+    speaks: bool,
     stall_after: Duration,
     last_turn: Mono,
     last_snapshot: Mono,
@@ -62,7 +71,17 @@ impl<S: Sink> Driver<S> {
         let now = wires.clock.mono();
         let stall_after = policy.beat_period * 2;
         let engine = Engine::new(policy);
-        Self { engine, wires, sink, stall_after, last_turn: now, last_snapshot: now, out: Vec::new() }
+        Self {
+            engine,
+            called: !wires.floor.is_given(),
+            wires,
+            sink,
+            speaks: true,
+            stall_after,
+            last_turn: now,
+            last_snapshot: now,
+            out: Vec::new(),
+        }
     }
 
     /// Runs until `shutdown`, or until nothing can be heard any more. Returns the sink.
@@ -79,6 +98,10 @@ impl<S: Sink> Driver<S> {
                     restoring = memory.is_some();
                     self.turn(due, memory.map(Input::Restored).into_iter());
                 }
+                call = self.wires.floor.next() => {
+                    let input = self.take(call);
+                    self.turn(due, input.into_iter());
+                }
                 Some(wish) = self.wires.wishes.recv() => self.turn(due, std::iter::once(wanted(wish))),
                 count = self.wires.heard.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
@@ -92,8 +115,37 @@ impl<S: Sink> Driver<S> {
         self.sink
     }
 
+    fn take(&mut self, call: Call) -> Option<Input> {
+        match call {
+            Call::Speak(stored) => {
+                self.called = true;
+                stored.map(Input::Stored)
+            }
+            Call::Hush => {
+                self.called = false;
+                None
+            }
+            Call::Heard(event) => Some(Input::Heard(event)),
+            Call::Stored(incidents) => Some(Input::Stored(incidents)),
+            Call::Known(ids) => Some(Input::Known(ids)),
+        }
+    }
+
+    /// Whoever did not run for a while finds out here that its time is up, before anything is put out.
+    fn follow_the_floor(&mut self, now: Now, may_begin: bool) {
+        let speaks = self.called && self.wires.floor.lasts(now.mono);
+        if speaks == self.speaks || (speaks && !may_begin) {
+            return;
+        }
+        self.speaks = speaks;
+        self.sink.speaks(speaks);
+        let input = if speaks { Input::Speak } else { Input::Hush };
+        self.engine.handle_into(input, now, &mut self.out);
+    }
+
     fn turn(&mut self, due: Option<Mono>, inputs: impl Iterator<Item = Input>) {
         let now = self.wires.clock.now();
+        self.follow_the_floor(now, false);
         if due.is_some_and(|due| now.mono.since(due) > self.stall_after) {
             let stall = Stall { from: self.last_turn, to: now.mono };
             tracing::warn!(
@@ -105,6 +157,8 @@ impl<S: Sink> Driver<S> {
         for input in inputs {
             self.engine.handle_into(input, now, &mut self.out);
         }
+        // Only now, with what is stored and heard.
+        self.follow_the_floor(now, true);
         self.engine.handle_into(Input::Tick, now, &mut self.out);
         self.last_turn = now.mono;
         self.renew_snapshot(now);

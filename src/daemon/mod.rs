@@ -4,6 +4,7 @@
 //! fleet --heard--> driver (owns the engine) --> dispatch --> publisher --> alert account
 //!   ^                                            |    |
 //!   +----------------- requests -----------------+    +--> log
+//! lease --floor--> driver: whether anything is put out at all
 //!                                       driver --watch<Snapshot>--> state (KV), embedders
 //! ```
 
@@ -21,11 +22,13 @@ use crate::nats::connect::{ConnectionEvent, Role, connect};
 use crate::nats::connect_error::ConnectError;
 use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Tap, relay_probes};
+use crate::nats::lease::{Duty, Floor, Hearing, LeaseKeeper, floor};
 use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
+use async_nats::Client;
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
 use std::collections::BTreeMap;
@@ -73,11 +76,14 @@ pub struct Daemon {
     metrics: Arc<Metrics>,
     snapshot: watch::Receiver<Option<Snapshot>>,
     provisioning: watch::Receiver<Provisioning>,
+    duty: watch::Receiver<Duty>,
     publisher: Publisher,
     driver: JoinHandle<Dispatch>,
     fleet: Fleet,
     tasks: TaskTracker,
     shutdown: CancellationToken,
+    /// Dropped once everything is stored: others may speak then.
+    leaving: DropGuard,
     _running: DropGuard,
 }
 
@@ -144,9 +150,13 @@ impl Daemon {
         let (current, snapshot) = watch::channel(None);
         let (memories, memory) = mpsc::channel(1);
         let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
+        let leave = CancellationToken::new();
+        let leaving = leave.clone().drop_guard();
+        let (floor, duty) = contend(&settings, &client, &advisories, &metrics, clock, &tasks, (&shutdown, leave));
         let listener = Listener {
             client: client.clone(),
             bucket: settings.alerts.bucket.clone(),
+            duty: duty.clone(),
             wishes: wished,
             outcomes: answers,
             clock,
@@ -158,11 +168,12 @@ impl Daemon {
             memory: memories,
             missing,
             snapshots: snapshot.clone(),
+            duty: duty.clone(),
             metrics: Arc::clone(&metrics),
             clock,
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
-        let wires = Wires { clock, heard, memory, wishes, snapshot: current };
+        let wires = Wires { clock, heard, memory, wishes, floor, snapshot: current };
         let sink = Dispatch {
             requests,
             prober,
@@ -170,6 +181,7 @@ impl Daemon {
             advisories,
             metrics: Arc::clone(&metrics),
             outcomes,
+            speaks: true,
             plans: BTreeMap::new(),
         };
         let policy = Policy { silences_within: SILENCES_WITHIN, ..policy(&settings) };
@@ -179,11 +191,13 @@ impl Daemon {
             metrics,
             snapshot,
             provisioning,
+            duty,
             publisher,
             driver,
             fleet,
             tasks,
             shutdown,
+            leaving,
             _running: running,
         })
     }
@@ -198,6 +212,12 @@ impl Daemon {
     #[must_use]
     pub fn provisioning(&self) -> watch::Receiver<Provisioning> {
         self.provisioning.clone()
+    }
+
+    /// What this one may say, among several.
+    #[must_use]
+    pub fn duty(&self) -> watch::Receiver<Duty> {
+        self.duty.clone()
     }
 
     /// What is counted.
@@ -223,10 +243,42 @@ impl Daemon {
         self.fleet.stop().await;
         let flushed = self.publisher.flush(FLUSH_WITHIN).await;
         drop(self.publisher);
+        drop(self.leaving);
         self.tasks.close();
         self.tasks.wait().await;
         flushed
     }
+}
+
+/// Contends for the right to speak: until `shutdown` it hears others, and until `leave` it keeps the lease.
+fn contend(
+    settings: &Settings,
+    client: &Client,
+    advisories: &Advisories,
+    metrics: &Arc<Metrics>,
+    clock: Clock,
+    tasks: &TaskTracker,
+    (shutdown, leave): (&CancellationToken, CancellationToken),
+) -> (Floor, watch::Receiver<Duty>) {
+    if !settings.lease.enabled {
+        return (Floor::always(), watch::channel(Duty::Speaker).1);
+    }
+    let (usher, floor) = floor();
+    let (changes, duty) = watch::channel(Duty::Standby);
+    let hearing = Hearing { client: client.clone(), advisories: advisories.clone(), usher: usher.clone() };
+    tasks.spawn(hearing.run(shutdown.child_token()));
+    let keeper = LeaseKeeper {
+        client: client.clone(),
+        alerts: settings.alerts.clone(),
+        lease: settings.lease.clone(),
+        instance: settings.instance.name.clone(),
+        usher,
+        duty: changes,
+        metrics: Arc::clone(metrics),
+        clock,
+    };
+    tasks.spawn(keeper.run(leave));
+    (floor, duty)
 }
 
 /// The engine's numbers from the settings; what the settings do not offer keeps its default.

@@ -47,7 +47,7 @@ mod world;
 pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
-use crate::model::incident::{IncidentEvent, IncidentKind, Memory};
+use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Memory};
 use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
 use crate::model::probe::{ProbeReport, ProbeRequest};
@@ -77,6 +77,16 @@ pub enum Input {
     Silences(Vec<Silence>),
     /// Somebody says that this is gone for good.
     Forget(Forget),
+    /// Another gatewatch speaks: follow everything, and put no incident out until [`Input::Speak`]. Transitions are put out all the same.
+    Hush,
+    /// Put incidents out, first of all those that nobody told of. So it is in the beginning.
+    Speak,
+    /// Some gatewatch told this, perhaps this one.
+    Heard(Box<IncidentEvent>),
+    /// All incidents that are open by what is stored.
+    Stored(Vec<Incident>),
+    /// All ids that were given in the last minutes: none of them is given again. Without it, ids of the first minute agree with nobody's.
+    Known(Vec<IncidentId>),
     /// Time has passed: judge what is due.
     Tick,
 }
@@ -182,8 +192,28 @@ impl Engine {
             }
             Input::Restored(memory) => {
                 turn.restored(&memory);
-                self.book.restore(memory.incidents);
+                self.book.adopt(&turn, memory.incidents);
                 true
+            }
+            Input::Hush => {
+                self.book.hush(&mut turn);
+                true
+            }
+            Input::Speak => {
+                self.book.speak(&mut turn);
+                true
+            }
+            Input::Heard(event) => {
+                self.book.heard(&turn, *event);
+                true
+            }
+            Input::Stored(incidents) => {
+                self.book.stored(&turn, incidents);
+                true
+            }
+            Input::Known(ids) => {
+                self.book.know(ids);
+                false
             }
             Input::Silences(list) => {
                 turn.silences(list);

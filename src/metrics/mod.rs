@@ -161,6 +161,9 @@ const PROBE_FINDINGS: &[&str] = &[
     "greeted",
 ];
 
+/// What a gatewatch may say, as the lease words it.
+const DUTIES: &[&str] = &["standby", "speaker", "open"];
+
 metrics! {
     messages: Counter = Counter::default(), "messages",
         "Messages that were taken off the system-account connections.";
@@ -220,6 +223,10 @@ metrics! {
         "Events given up before they were stored: too many were waiting, or they were refused for good.";
     provision_failures: Counter = Counter::default(), "provision_failures",
         "Attempts to find or make the streams and the bucket that failed.";
+    duty: Kinds = Kinds::new("duty", DUTIES), "duty_changes",
+        "Changes of what this gatewatch may say among several, by what it became; it stands by at first.";
+    lease_failures: Counter = Counter::default(), "lease_failures",
+        "Attempts to read or write the lease that failed.";
     state_writes: Counter = Counter::default(), "state_writes",
         "Records written to or deleted from the key-value bucket.";
     state_write_failures: Counter = Counter::default(), "state_write_failures",

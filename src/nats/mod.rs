@@ -25,6 +25,7 @@ pub mod history;
 mod inbox;
 mod jetstream;
 mod lane;
+pub mod lease;
 mod notice;
 mod one_life;
 pub mod probe;

@@ -24,6 +24,9 @@ pub const SNAPSHOT_KEY: &str = "snapshot";
 /// Key of the links that are expected to exist.
 pub const LINKS_KEY: &str = "links";
 
+/// Key of the lease, in a bucket of its own.
+pub const LEASE_KEY: &str = "speaker";
+
 /// Filter for the keys of all open incidents.
 pub const INCIDENT_KEYS: &str = "incident.*";
 
@@ -51,6 +54,31 @@ pub struct LinksBody {
     /// The links.
     #[serde(default)]
     pub links: Vec<LinkBody>,
+}
+
+/// Which of several gatewatch speaks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct Lease {
+    /// Its instance name.
+    pub instance: String,
+    /// Tells its process from others of the same name. Empty: it has given the lease up.
+    pub process: String,
+    /// Since when it speaks.
+    pub since: Stamp,
+}
+
+/// The record of a lease.
+#[must_use]
+pub fn write_lease(lease: &Lease) -> Vec<u8> {
+    write(lease)
+}
+
+/// Reads a lease back.
+///
+/// # Errors
+/// When it is damaged or of a newer version.
+pub fn read_lease(record: &[u8]) -> Result<Lease, ReadError> {
+    read::<Lease>("a lease", record)
 }
 
 /// The record of a snapshot.

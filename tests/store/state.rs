@@ -6,6 +6,7 @@ use gatewatch::model::ids::Link;
 use gatewatch::model::incident::{Incident, Memory};
 use gatewatch::model::snapshot::{LinkStatus, Snapshot};
 use gatewatch::model::states::{Basis, LinkState};
+use gatewatch::nats::lease::Duty;
 use gatewatch::nats::provision::provision;
 use gatewatch::nats::state::{StateError, StateKeeper, read_memory, read_snapshot};
 use gatewatch::wire::record;
@@ -32,6 +33,7 @@ impl Running {
             bucket: place.settings.bucket.clone(),
             memory,
             snapshots,
+            duty: watch::channel(Duty::Speaker).1,
             missing: Arc::clone(&place.missing),
             metrics: Arc::clone(&place.metrics),
             clock: Clock::start(),

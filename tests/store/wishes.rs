@@ -7,11 +7,12 @@ use gatewatch::clock::Clock;
 use gatewatch::model::incident::{Incident, IncidentEvent, Stage};
 use gatewatch::model::intent::{Matcher, Silence, Wish};
 use gatewatch::nats::history::{History, IncidentFilter};
+use gatewatch::nats::lease::Duty;
 use gatewatch::nats::provision::provision;
 use gatewatch::nats::publish::Message;
 use gatewatch::nats::state::{Listener, Wishes};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 fn silence(id: &str, until: TimeDelta) -> Silence {
@@ -25,7 +26,7 @@ fn listen(place: &Place) -> (mpsc::Receiver<Wish>, DropGuard) {
     let (wishes, wished) = mpsc::channel(16);
     let (_, outcomes) = mpsc::channel(16);
     let (client, bucket) = (place.client.clone(), place.settings.bucket.clone());
-    let listener = Listener { client, bucket, wishes, outcomes, clock: Clock::start() };
+    let listener = Listener { client, bucket, wishes, outcomes, duty: watch::channel(Duty::Speaker).1, clock: Clock::start() };
     let shutdown = CancellationToken::new();
     tokio::spawn(listener.run(shutdown.clone()));
     (wished, shutdown.drop_guard())

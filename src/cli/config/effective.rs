@@ -62,6 +62,10 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
     list.section("probe", "[probe]", |s| probe(s, settings));
     list.section("checks", "[checks]", |s| checks(s, settings));
     list.section("instance", "[instance]", |s| s.put("name", quoted(&settings.instance.name)));
+    list.section("lease", "[lease]", |s| {
+        s.put("enabled", settings.lease.enabled.to_string());
+        s.put("ttl", span(settings.lease.ttl));
+    });
     list.section("log", "[log]", |s| {
         let format = match settings.log.format {
             LogFormat::Text => "text",

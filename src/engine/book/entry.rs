@@ -17,8 +17,8 @@ use crate::model::incident::{
 };
 use crate::model::intent::Forget;
 use crate::model::time::{Mono, Now};
+use chrono::{DateTime, Utc};
 use std::time::Duration;
-use ulid::Ulid;
 
 /// How much evidence one incident carries: the first pieces are kept, they tell how it began.
 const MAX_EVIDENCE: usize = 32;
@@ -42,6 +42,8 @@ pub(super) struct Entry {
     flaps: Option<Flaps>,
     /// What it costs, where it is about links.
     toll: Option<Toll>,
+    /// There is something to tell that was not told, because others speak.
+    kept: bool,
 }
 
 /// What an incident would change into.
@@ -68,13 +70,44 @@ impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
         let (clear, moved, told) = (None, None, Mono::default());
-        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None }
+        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None, kept: false }
+    }
+
+    /// Takes over what was told of it elsewhere, unless it knows more already.
+    pub(super) fn hear(&mut self, turn: &Turn<'_>, told: Incident) {
+        if told.revision <= self.incident.revision {
+            return;
+        }
+        if turn.world.hushed || self.incident.revision == 0 {
+            (self.incident, self.kept, self.told) = (told, false, turn.now.mono);
+        } else {
+            // What this one has told itself stands; the next revision comes after the last one there is.
+            self.incident.revision = told.revision;
+        }
+    }
+
+    /// Tells what was not told while others spoke.
+    pub(super) fn tell_what_was_kept(&mut self, turn: &mut Turn<'_>) {
+        match self.incident.revision {
+            0 => self.tell(turn, Stage::Opened),
+            _ if self.kept => self.tell(turn, Stage::Updated),
+            _ => {}
+        }
+    }
+
+    /// Nothing explains it any more, by what is seen from here.
+    pub(super) fn looks_good(&self) -> bool {
+        self.clear.is_some()
+    }
+
+    /// What sorts the oldest first.
+    pub(super) fn age(&self) -> (DateTime<Utc>, &IncidentId) {
+        (self.incident.opened, &self.incident.id)
     }
 
     /// Opens an incident for a finding.
-    pub(super) fn open(turn: &mut Turn<'_>, finding: &Finding) -> Self {
+    pub(super) fn open(turn: &mut Turn<'_>, finding: &Finding, id: IncidentId) -> Self {
         let now = turn.now;
-        let id = incident_id(finding, now.wall.timestamp_millis());
         let (what, when) = ((finding.kind, finding.severity), (finding.since.wall, now.wall));
         let incident = Incident {
             departure: finding.departure,
@@ -96,6 +129,7 @@ impl Entry {
             clients_before: Some(before),
             flaps: None,
             toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
+            kept: false,
         };
         entry.tell(turn, Stage::Opened);
         entry
@@ -297,6 +331,10 @@ impl Entry {
         self.incident.silenced = turn.silenced(&self.incident);
         let incident = &mut self.incident;
         incident.flaps = self.flaps.or(incident.flaps);
+        if turn.world.hushed {
+            return self.keep(turn.now.mono);
+        }
+        self.kept = false;
         incident.revision += 1;
         incident.updated = turn.now.wall;
         if let Some(before) = self.clients_before {
@@ -310,6 +348,16 @@ impl Entry {
         }
         self.told = turn.now.mono;
         turn.out.push(Output::Incident(Box::new(IncidentEvent { stage, incident: incident.clone() })));
+    }
+
+    /// Others speak. What they told of is open until they resolve it; what nobody told of ends unheard.
+    fn keep(&mut self, now: Mono) {
+        (self.kept, self.told) = (true, now);
+        let incident = &mut self.incident;
+        if incident.resolved.is_some() && incident.revision > 0 {
+            self.kept = false;
+            (incident.resolved, incident.healed, incident.merged_into) = (None, None, None);
+        }
     }
 }
 
@@ -343,16 +391,4 @@ fn closed_until(world: &World, scope: &Scope, at: Mono) -> u64 {
         clients.closed.saturating_sub(later.map(|(_, count)| u64::from(*count)).sum())
     });
     closed.sum()
-}
-
-/// A ULID of the opening time and of what the incident is about, so that a replay gives the same id.
-fn incident_id(finding: &Finding, opened_ms: i64) -> IncidentId {
-    let about = format!("{:?} {:?} {:?}", finding.kind, finding.subject, finding.since.wall);
-    let hash = |seed: u64| {
-        about.bytes().fold(seed, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
-    };
-    let random =
-        (u128::from(hash(0xcbf2_9ce4_8422_2325)) << 16) | u128::from(hash(0x6c62_272e_07bb_0142) & 0xffff);
-    let id = Ulid::from_parts(u64::try_from(opened_ms).unwrap_or_default(), random);
-    IncidentId::from(id.to_string().as_str())
 }

@@ -5,6 +5,8 @@
 
 mod entry;
 mod good;
+mod ids;
+mod others;
 mod scope;
 mod sight;
 mod standing;
@@ -15,11 +17,13 @@ use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
 use crate::model::ask::Survey;
 use crate::model::ids::ServerLink;
-use crate::model::incident::{Incident, IncidentKind, Subject};
+use crate::model::incident::{Incident, IncidentId, IncidentKind, Subject};
 use crate::model::intent::Forget;
 use crate::model::observation::Stall;
 use crate::model::time::Mono;
 use entry::Entry;
+use ids::Ids;
+use others::Heard;
 use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
 use sight::{in_sight, oldest_cut};
 use standing::Standing;
@@ -35,6 +39,8 @@ pub(super) struct Book {
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
     waiting: BTreeMap<Subject, Waiting>,
     standing: Standing,
+    ids: Ids,
+    heard: Heard,
 }
 
 /// Something bad that has not been told yet.
@@ -112,12 +118,9 @@ impl Book {
         self.open.iter().map(|entry| &entry.incident)
     }
 
-    /// Takes over incidents that a former life left open.
-    pub(super) fn restore(&mut self, incidents: Vec<Incident>) {
-        self.open.extend(
-            incidents.into_iter().filter(|incident| incident.resolved.is_none()).map(Entry::restored),
-        );
-        self.open.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
+    /// All ids that were given of late.
+    pub(super) fn know(&mut self, ids: Vec<IncidentId>) {
+        self.ids.know_all(ids);
     }
 
     /// This process did not run: what lasted until then may have ended and begun again meanwhile.
@@ -129,6 +132,7 @@ impl Book {
 
     /// Compares what is found with what is open, and puts out the difference.
     pub(super) fn step(&mut self, turn: &mut Turn<'_>) {
+        self.ids.begin(turn.now.wall);
         let (apart, found): (Vec<_>, Vec<_>) =
             findings(turn.world, turn.now).into_iter().partition(|finding| stands_apart(finding.kind));
         self.step_outages(turn, &found);
@@ -161,7 +165,7 @@ impl Book {
         }
         let resolved = self.open.iter_mut().filter(|entry| entry.incident.resolved.is_some());
         self.settling.extend(resolved.filter_map(Entry::unsettled));
-        self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.close();
         self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
         let cut = found.iter().flat_map(|finding| &finding.scope.server_links).collect();
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]), &cut);
@@ -182,7 +186,7 @@ impl Book {
         for entry in &mut self.open {
             entry.forget(turn, what);
         }
-        self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.close();
     }
 
     /// Opens an incident for each finding that nothing open stands for and that has lasted.
@@ -208,7 +212,7 @@ impl Book {
                 && turn.lasted(waiting.kind_since, patience / 2, Why::Alert)
                 && turn.lasted(oldest, turn.policy.alert_after, Why::Alert);
             if lasted && seen && !turn.silences_pending() {
-                self.open.push(Entry::open(turn, finding));
+                self.open_for(turn, finding);
             } else {
                 self.waiting.insert(finding.subject.clone(), waiting);
                 // So that what it costs is known by the time it is told.

@@ -16,6 +16,15 @@ pub(super) fn same_subject(incident: &Incident, finding: &Finding) -> bool {
         && (incident.kind == finding.kind || touch(&incident.scope, &finding.scope))
 }
 
+/// Whether two incidents are about the same.
+pub(super) fn akin_incidents(a: &Incident, b: &Incident) -> bool {
+    match (stands_apart(a.kind), stands_apart(b.kind)) {
+        (false, false) => touch(&a.scope, &b.scope),
+        (true, true) => a.kind == b.kind && a.subject == b.subject,
+        (true, false) | (false, true) => false,
+    }
+}
+
 /// Whether one kind of trouble may show itself as the other first: all about the links of a subject, or all about who is heard there.
 pub(super) fn akin(a: IncidentKind, b: IncidentKind) -> bool {
     about_links(a) == about_links(b)

@@ -59,7 +59,7 @@ impl Book {
                 None => entry.fade(turn),
             }
         }
-        self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.close();
         self.open_standing(turn, &found);
     }
 
@@ -75,7 +75,7 @@ impl Book {
             if turn.lasted(since, checks::opens_after(finding.kind, turn.policy), Why::Alert)
                 && !turn.silences_pending()
             {
-                self.open.push(Entry::open(turn, finding));
+                self.open_for(turn, finding);
             } else {
                 self.standing.waiting.insert(about, since);
             }

@@ -54,6 +54,8 @@ pub(super) struct World {
     pub(super) damping: Damping,
     /// What people want.
     pub(super) intent: Intent,
+    /// Another gatewatch speaks.
+    pub(super) hushed: bool,
 }
 
 /// What became of an identity that was heard.

@@ -10,15 +10,17 @@ pub use follow::{Following, Heard, News};
 
 use super::jetstream::{self, JetStreamError, chain};
 use super::scan::{Scan, ScanError, scan};
+use super::lease::{lease_bucket, read_speaker};
 use super::state::{StateError, read_snapshot};
 use crate::config::settings::AlertsSettings;
 use crate::model::incident::{Incident, IncidentEvent, IncidentId};
 use crate::model::snapshot::Snapshot;
 use crate::wire::advisory::Alert;
+use crate::wire::record::Lease;
 use async_nats::Client;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use chrono::{DateTime, TimeDelta, Utc};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use ulid::Ulid;
 
 /// How far the server's clock, which streams go by, may be behind ours.
@@ -132,6 +134,15 @@ impl History {
         read_snapshot(&self.client, &self.bucket).await
     }
 
+    /// Which gatewatch speaks, by the lease; `None` when none does.
+    ///
+    /// # Errors
+    /// When the lease cannot be read, or none was ever held.
+    pub async fn speaker(&self) -> Result<Option<Lease>, StateError> {
+        let bucket = lease_bucket(&self.bucket);
+        read_speaker(&self.client, &self.bucket).await.map_err(|error| StateError::new(&bucket, error))
+    }
+
     /// Alerts and events as they are published from now on.
     ///
     /// # Errors
@@ -166,6 +177,23 @@ impl History {
             })?;
         }
         Ok(())
+    }
+}
+
+/// Ids of incidents that something was stored of since then.
+pub(super) async fn recent_incidents(
+    client: &Client,
+    settings: &AlertsSettings,
+    since: DateTime<Utc>,
+) -> Result<Vec<IncidentId>, HistoryError> {
+    let history = History::new(client.clone(), settings);
+    let mut ids = BTreeSet::new();
+    let read = history.each_alert(Some(since), |event| {
+        ids.insert(event.incident.id);
+    });
+    match read.await {
+        Ok(()) | Err(HistoryError::NoStream { .. }) => Ok(ids.into_iter().collect()),
+        Err(error) => Err(error),
     }
 }
 

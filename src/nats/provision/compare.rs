@@ -64,6 +64,14 @@ fn conflicts(wanted: &Wanted, found: &Config) -> Vec<String> {
     if found.subject_transform.is_some() {
         conflicts.push("it renames the subjects of what it stores (subject_transform)".to_owned());
     }
+    let (age, least) = (found.max_age, wanted.config.max_age);
+    if wanted.bucket && !least.is_zero() && !age.is_zero() && age < least {
+        conflicts.push(format!(
+            "it drops what it holds after {}, before the {} of lease.ttl",
+            humantime::format_duration(age),
+            humantime::format_duration(least)
+        ));
+    }
     if wanted.bucket && found.max_messages_per_subject < 1 {
         conflicts.push("it does not limit the messages per subject, so it is no key-value bucket".to_owned());
     }

@@ -6,7 +6,7 @@
 //! What the user of the alert account must be permitted, with the default names:
 //!
 //! ```text
-//! publish    gatewatch.alert.>  gatewatch.event.>  $KV.GATEWATCH.>
+//! publish    gatewatch.alert.>  gatewatch.event.>  $KV.GATEWATCH.>  $KV.GATEWATCH_LEASE.>
 //!            $JS.API.STREAM.INFO.*  $JS.API.STREAM.CREATE.*  $JS.API.STREAM.NAMES  $JS.API.STREAM.MSG.GET.*
 //!            $JS.API.CONSUMER.CREATE.>  $JS.API.CONSUMER.DELETE.>  $JS.API.CONSUMER.MSG.NEXT.>
 //! subscribe  _INBOX.>  and, for those who follow, gatewatch.>
@@ -29,6 +29,7 @@ use async_nats::jetstream::stream::{Config, Info};
 use async_nats::jetstream::{Context, ErrorCode};
 use serde::Deserialize;
 use serde_json::json;
+use std::time::Duration;
 use wanted::Wanted;
 
 /// Where everything is kept.
@@ -71,6 +72,19 @@ pub async fn provision(client: &Client, settings: &AlertsSettings) -> Result<Pro
         events: ensure(&context, &wanted::events(settings, home)).await?,
         bucket: ensure(&context, &wanted::bucket(settings, home)).await?,
     })
+}
+
+/// Makes sure that the bucket of a lease with this time to live exists, and keeps records for long enough.
+pub(super) async fn provision_lease(
+    client: &Client,
+    settings: &AlertsSettings,
+    bucket: &str,
+    ttl: Duration,
+) -> Result<Place, ProvisionError> {
+    let context = jetstream::context(client, 1);
+    let home = client.try_server_info().and_then(|info| info.cluster);
+    let home = home.as_deref().filter(|name| !name.is_empty());
+    ensure(&context, &wanted::lease(settings, bucket, ttl, home)).await
 }
 
 async fn ensure(context: &Context, wanted: &Wanted) -> Result<Place, ProvisionError> {

@@ -8,6 +8,9 @@ use std::time::Duration;
 /// Size limit of the bucket: it holds one value per key, so it stays far below. Some accounts refuse streams without a limit.
 const BUCKET_MAX_BYTES: i64 = 16 * 1024 * 1024;
 
+/// Size limit of the bucket of the lease.
+const LEASE_MAX_BYTES: i64 = 1024 * 1024;
+
 /// One thing to be provisioned.
 #[derive(Debug, Clone)]
 pub(super) struct Wanted {
@@ -81,6 +84,26 @@ pub(super) fn bucket(settings: &AlertsSettings, cluster: Option<&str>) -> Wanted
         subjects: vec![format!("$KV.{}.>", settings.bucket)],
         max_messages_per_subject: 1,
         max_bytes: BUCKET_MAX_BYTES,
+        discard: DiscardPolicy::New,
+        allow_rollup: true,
+        deny_delete: true,
+        ..base(cluster)
+    };
+    let replicas = replicas(settings.replicas);
+    Wanted { config, named_by: "alerts.bucket", replicas, bucket: true, can_lack: None }
+}
+
+/// The bucket of the lease: what it holds is dropped once it is not renewed.
+pub(super) fn lease(settings: &AlertsSettings, name: &str, ttl: Duration, cluster: Option<&str>) -> Wanted {
+    let config = Config {
+        name: bucket_stream(name),
+        description: Some("gatewatch: which of several speaks".to_owned()),
+        subjects: vec![format!("$KV.{name}.>")],
+        max_messages_per_subject: 1,
+        max_bytes: LEASE_MAX_BYTES,
+        max_age: ttl,
+        // The server refuses a longer window than the messages live.
+        duplicate_window: ttl,
         discard: DiscardPolicy::New,
         allow_rollup: true,
         deny_delete: true,

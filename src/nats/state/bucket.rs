@@ -18,7 +18,7 @@ const OPERATION: &str = "KV-Operation";
 
 /// The bucket.
 #[derive(Debug, Clone)]
-pub(super) struct Bucket {
+pub(in crate::nats) struct Bucket {
     context: Context,
     stream: String,
     prefix: String,
@@ -26,12 +26,12 @@ pub(super) struct Bucket {
 
 /// One message of the bucket.
 #[derive(Debug)]
-pub(super) struct Kept {
+pub(in crate::nats) struct Kept {
     pub(super) key: String,
     /// Its number in the stream.
-    pub(super) sequence: u64,
+    pub(in crate::nats) sequence: u64,
     /// The value; `None` when the key was deleted.
-    pub(super) value: Option<Bytes>,
+    pub(in crate::nats) value: Option<Bytes>,
 }
 
 /// Why a key could not be written.
@@ -44,7 +44,7 @@ pub(super) enum PutError {
 }
 
 impl Bucket {
-    pub(super) fn new(client: &Client, name: &str) -> Self {
+    pub(in crate::nats) fn new(client: &Client, name: &str) -> Self {
         let context = jetstream::context(client, 16);
         Self { context, stream: bucket_stream(name), prefix: format!("$KV.{name}.") }
     }
@@ -72,7 +72,12 @@ impl Bucket {
     }
 
     /// The value of a key, asked of the stream's leader; `None` when it has none.
-    pub(super) async fn get(&self, key: &str) -> Result<Option<Bytes>, ScanError> {
+    pub(in crate::nats) async fn get(&self, key: &str) -> Result<Option<Bytes>, ScanError> {
+        Ok(self.last(key).await?.and_then(|kept| kept.value))
+    }
+
+    /// The last message of a key, also one that deletes it, asked of the stream's leader.
+    pub(in crate::nats) async fn last(&self, key: &str) -> Result<Option<Kept>, ScanError> {
         let subject = format!("{}{key}", self.prefix);
         let get = async {
             let stream = self.context.get_stream_no_info(&self.stream).await;
@@ -80,7 +85,10 @@ impl Bucket {
             found(stream.get_last_raw_message_by_subject(&subject).await)
         };
         let message = within(&self.context.client(), get).await??;
-        Ok(message.and_then(|message| (!is_deleted(&message.headers)).then_some(message.payload)))
+        Ok(message.map(|message| {
+            let value = (!is_deleted(&message.headers)).then_some(message.payload);
+            Kept { key: key.to_owned(), sequence: message.sequence, value }
+        }))
     }
 
     /// The first message at or after this number whose key matches `filter`, asked of the stream's leader.

@@ -1,7 +1,8 @@
 //! The task that reads the state back and then keeps it up to date.
 //!
 //! It writes nothing before it has read what a former life left, and hands that on. Writing is best effort: the newest snapshot wins,
-//! older ones are skipped. Safe to stop at any time; when told to, it writes once more.
+//! older ones are skipped. Among several gatewatch only the one that speaks writes; it reads what there is anew before it begins. Safe to
+//! stop at any time; when told to, it writes once more.
 
 use super::bucket::{Bucket, PutError};
 use super::plan::{Stored, render};
@@ -12,6 +13,7 @@ use crate::model::incident::Memory;
 use crate::model::snapshot::Snapshot;
 use crate::nats::backoff::Backoff;
 use crate::nats::jetstream::{JetStreamError, chain};
+use crate::nats::lease::Duty;
 use async_nats::Client;
 use async_nats::jetstream::ErrorCode;
 use std::collections::VecDeque;
@@ -39,6 +41,8 @@ pub struct StateKeeper {
     pub memory: mpsc::Sender<Memory>,
     /// All current truth; `None` until there is any.
     pub snapshots: watch::Receiver<Option<Snapshot>>,
+    /// Whether it is ours to write.
+    pub duty: watch::Receiver<Duty>,
     /// Notified when the bucket turns out to be missing.
     pub missing: Arc<Notify>,
     /// Counts writes and failures.
@@ -49,26 +53,56 @@ pub struct StateKeeper {
 
 impl StateKeeper {
     /// Runs until `shutdown`, or until nobody makes snapshots any more.
-    pub async fn run(self, shutdown: CancellationToken) {
+    pub async fn run(mut self, shutdown: CancellationToken) {
         let Some(memory) = shutdown.run_until_cancelled(self.restore()).await else { return };
+        // Full or closed: whoever wants the memory has it already, or wants it no more.
+        let _ = self.memory.send(memory.clone()).await;
+        self.memory = mpsc::channel(1).0;
+        let mut memory = Some(memory);
+        let mut duty = self.duty.clone();
+        while shutdown.run_until_cancelled(until(&mut duty, true)).await.is_some() {
+            // What others have stored meanwhile.
+            let known = match memory.take() {
+                Some(known) => known,
+                None => match shutdown.run_until_cancelled(self.restore()).await {
+                    Some(known) => known,
+                    None => return,
+                },
+            };
+            if !self.write(known, &mut duty, &shutdown).await {
+                return;
+            }
+        }
+    }
+
+    /// Writes for as long as it is ours to. Returns whether to go on.
+    async fn write(
+        &mut self,
+        memory: Memory,
+        duty: &mut watch::Receiver<Duty>,
+        shutdown: &CancellationToken,
+    ) -> bool {
         let mut writer = Writer {
             bucket: Bucket::new(&self.client, &self.bucket),
             stored: Stored::new(&memory, self.clock.mono()),
-            missing: self.missing,
-            metrics: self.metrics,
+            missing: Arc::clone(&self.missing),
+            metrics: Arc::clone(&self.metrics),
             clock: self.clock,
             not_before: self.clock.now().wall,
             revision: 0,
             failing: false,
         };
-        // Full or closed: whoever wants the memory has it already, or wants it no more.
-        let _ = self.memory.send(memory).await;
-        drop(self.memory);
-        let mut snapshots = self.snapshots;
-        shutdown.run_until_cancelled(writer.follow(&mut snapshots)).await;
-        if timeout(LAST_ROUND, writer.round(&snapshots)).await.is_err() {
+        let snapshots = &mut self.snapshots;
+        tokio::select! {
+            biased;
+            () = shutdown.cancelled() => {}
+            () = until(duty, false) => return true,
+            () = writer.follow(snapshots) => {}
+        }
+        if timeout(LAST_ROUND, writer.round(snapshots)).await.is_err() {
             tracing::warn!("the last state could not be stored in time");
         }
+        false
     }
 
     /// Reads until it succeeds: without what was open before, incidents would be told of twice.
@@ -95,6 +129,14 @@ impl StateKeeper {
             }
             sleep(backoff.next_pause()).await;
         }
+    }
+}
+
+/// Waits until it is ours to speak, or not any more.
+async fn until(duty: &mut watch::Receiver<Duty>, speaks: bool) {
+    if duty.wait_for(|duty| duty.speaks() == speaks).await.is_err() {
+        // It stays as it is.
+        std::future::pending().await
     }
 }
 

@@ -9,6 +9,7 @@ use super::wishes::Wishes;
 use crate::clock::Clock;
 use crate::model::intent::{Forget, ForgetOutcome, Silence, Wish};
 use crate::nats::jetstream::chain;
+use crate::nats::lease::Duty;
 use crate::nats::scan::ScanError;
 use crate::nats::state::StateError;
 use crate::wire::ReadError;
@@ -17,7 +18,7 @@ use async_nats::Client;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::collections::BTreeMap;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 
@@ -45,6 +46,8 @@ pub struct Listener {
     pub wishes: mpsc::Sender<Wish>,
     /// What became of requests to forget.
     pub outcomes: mpsc::Receiver<(Forget, ForgetOutcome)>,
+    /// Whether it is ours to answer and to clean up.
+    pub duty: watch::Receiver<Duty>,
     /// Tells what is over.
     pub clock: Clock,
 }
@@ -52,10 +55,11 @@ pub struct Listener {
 impl Listener {
     /// Runs until `shutdown`, or until nobody wants to hear any more.
     pub async fn run(self, shutdown: CancellationToken) {
-        let Self { client, bucket, wishes, outcomes, clock } = self;
+        let Self { client, bucket, wishes, outcomes, duty, clock } = self;
         let mut task = Task {
             kept: Wishes::new(&client, &bucket),
             wishes,
+            duty,
             clock,
             silences: Reading::new(wish::SILENCE_KEYS, wish::read_silence),
             forgets: Reading::new(wish::FORGET_KEYS, wish::read_forget),
@@ -71,6 +75,7 @@ impl Listener {
 struct Task {
     kept: Wishes,
     wishes: mpsc::Sender<Wish>,
+    duty: watch::Receiver<Duty>,
     clock: Clock,
     silences: Reading<Silence>,
     forgets: Reading<ForgetRequest>,
@@ -119,8 +124,10 @@ impl Task {
         if !self.hand_forgets_on().await {
             return Ok(false);
         }
-        self.answer().await?;
-        self.clean_up().await?;
+        if self.duty.borrow().speaks() {
+            self.answer().await?;
+            self.clean_up().await?;
+        }
         Ok(true)
     }
 
@@ -155,7 +162,8 @@ impl Task {
         let answers = self.asked.iter().filter_map(|(what, outcome)| Some((what.clone(), (*outcome)?)));
         for (what, outcome) in answers.collect::<Vec<_>>() {
             let request = self.forgets.found.values_mut().find(|request| request.what == what);
-            if let Some(request) = request {
+            // Another gatewatch may have answered.
+            if let Some(request) = request.filter(|request| request.outcome.is_none()) {
                 request.outcome = Some(outcome);
                 self.kept.put_forget(request).await?;
             }

@@ -9,6 +9,7 @@ mod plan;
 mod read;
 mod wishes;
 
+pub(in crate::nats) use bucket::Bucket;
 pub use keep::StateKeeper;
 pub use listen::Listener;
 pub use read::{StateError, read_memory, read_snapshot};

@@ -54,7 +54,7 @@ pub enum StateError {
 }
 
 impl StateError {
-    pub(super) fn new(bucket: &str, error: ScanError) -> Self {
+    pub(in crate::nats) fn new(bucket: &str, error: ScanError) -> Self {
         let bucket = bucket.to_owned();
         match error {
             ScanError::NoStream => Self::NoBucket { bucket },

@@ -122,6 +122,11 @@ impl Sim {
                 Input::Asked(_)
                 | Input::Stalled(_)
                 | Input::Restored(_)
+                | Input::Hush
+                | Input::Speak
+                | Input::Heard(_)
+                | Input::Stored(_)
+                | Input::Known(_)
                 | Input::Silences(_)
                 | Input::Forget(_)
                 | Input::Tick => {}
