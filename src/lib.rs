@@ -23,6 +23,7 @@
 //!                                                                       |-> publisher: events and alerts, kept in streams
 //!                                                                       |-> log
 //!                                                                       +-> watch<Snapshot> -> state in the key-value bucket
+//! lease --floor--> driver: among several gatewatch, only the one that holds the lease puts incidents and events out
 //! ```
 //!
 //! # Map
@@ -49,6 +50,7 @@
 //! - Losing our own view is never evidence about servers: a beat counts as missed only where the vantage heard its own cluster at
 //!   the same time, and a span in which this process did not run counts for nothing.
 //! - No link is called down without having been doubted first; no incident is resolved by the absence of news.
+//! - Two that can reach the lease never both speak; one that cannot reach it does (`nats/lease`). A standby's engine runs in full, hushed.
 //! - Names of servers and clusters are hostile until escaped ([`wire::token`]).
 //!
 //! # Where a change goes

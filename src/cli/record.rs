@@ -130,8 +130,11 @@ async fn record(
         fleet = Fleet::start(&settings, wiring) => fleet.map_err(Failure::unavailable)?,
     };
     let policy = crate::daemon::policy(&settings);
-    let driver =
-        Driver::new(policy, Wires { clock, heard, memory, wishes, snapshot, floor: Floor::always() }, AskBack { requests, prober });
+    let driver = Driver::new(
+        policy,
+        Wires { clock, heard, memory, wishes, snapshot, floor: Floor::always() },
+        AskBack { requests, prober },
+    );
     driver.run(shutdown).await;
     fleet.stop().await;
     Ok(())

@@ -50,16 +50,18 @@ pub(super) async fn run(global: &Global, args: StatusArgs) -> Result<Exit, Failu
             return Err(Failure::unavailable(error));
         }
     };
+    // There may be no lease, or no permission to read it: that takes nothing from the state.
+    let speaker = reached.history.speaker().await.ok().flatten();
     let now = Clock::start().now().wall;
     let exit = verdict(&snapshot, now);
     if global.json {
         let body = SnapshotBody::from(&snapshot);
         let age = (now - snapshot.at).num_milliseconds();
-        let all = json!({ "exit": exit.code(), "fresh": is_fresh(&snapshot, now), "age_ms": age, "snapshot": body });
+        let all = json!({ "exit": exit.code(), "fresh": is_fresh(&snapshot, now), "age_ms": age, "speaker": speaker, "snapshot": body });
         print(&format!("{all}\n"))?;
     } else {
         let style = Style::of_stdout(global.color);
-        print(&render::render(&snapshot, now, is_fresh(&snapshot, now), style))?;
+        print(&render::render(&snapshot, speaker.as_ref(), now, is_fresh(&snapshot, now), style))?;
     }
     Ok(exit)
 }

@@ -7,7 +7,7 @@ use super::places::Places;
 use super::reader::Section;
 use super::settings::{
     AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LeaseSettings, LogFormat,
-    LogSettings,    ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
+    LogSettings, ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
 use super::{checks, expect, login};
 use crate::model::ids::ClusterName;

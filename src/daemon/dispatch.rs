@@ -11,17 +11,20 @@ use crate::model::ids::ClusterName;
 use crate::model::incident::{IncidentEvent, Stage};
 use crate::model::intent::{Forget, ForgetOutcome};
 use crate::model::states::ServerLinkState;
-use crate::model::time::Now;
+use crate::model::time::{Mono, Now};
 use crate::model::transition::{Change, Transition};
 use crate::nats::heard::Request;
 use crate::nats::probe::{NotTaken, Prober};
 use crate::nats::publish::{Message, Publisher};
 use crate::wire::advisory::Advisories;
 use crate::wire::text;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+
+/// How many transitions are kept while it is not ours to speak; the oldest make room. Those of the last seconds may have to be told.
+const HUSHED: usize = 1024;
 
 /// The sink of a daemon.
 #[derive(Debug)]
@@ -33,8 +36,8 @@ pub(super) struct Dispatch {
     pub(super) metrics: Arc<Metrics>,
     /// What became of requests to forget.
     pub(super) outcomes: mpsc::Sender<(Forget, ForgetOutcome)>,
-    /// Whether it is ours to speak. The engine keeps incidents to itself otherwise, but not transitions.
-    pub(super) speaks: bool,
+    /// What happened while it is not ours to speak; the engine keeps incidents to itself then, but not transitions. `None` while it is.
+    pub(super) hushed: Option<VecDeque<Transition>>,
     /// Plans that have not been handed on yet.
     pub(super) plans: BTreeMap<ClusterName, BeatPlan>,
 }
@@ -65,8 +68,16 @@ impl Sink for Dispatch {
         }
     }
 
-    fn speaks(&mut self, speaks: bool) {
-        self.speaks = speaks;
+    fn speaks(&mut self, untold_since: Option<Mono>) {
+        let Some(since) = untold_since else {
+            self.hushed.get_or_insert_default();
+            return;
+        };
+        for transition in self.hushed.take().unwrap_or_default() {
+            if transition.at.mono >= since {
+                self.transition(&transition);
+            }
+        }
     }
 
     fn turned(&mut self) {
@@ -81,10 +92,15 @@ impl Sink for Dispatch {
 }
 
 impl Dispatch {
-    fn transition(&self, transition: &Transition) {
+    fn transition(&mut self, transition: &Transition) {
         let what = text::change(&transition.change);
-        if !self.speaks {
-            return tracing::debug!(change = what, "another gatewatch tells of it");
+        if let Some(hushed) = &mut self.hushed {
+            tracing::debug!(change = what, "another gatewatch tells of it, or this one later");
+            hushed.push_back(transition.clone());
+            if hushed.len() > HUSHED {
+                hushed.pop_front();
+            }
+            return;
         }
         if is_doubt(&transition.change) {
             tracing::debug!(change = what);

@@ -43,8 +43,9 @@ pub struct Wires {
 pub trait Sink {
     /// Takes one output, put out at `now`.
     fn put(&mut self, output: Output, now: Now);
-    /// Called when it becomes ours to speak, and when it is not any more. In the beginning it is.
-    fn speaks(&mut self, _speaks: bool) {}
+    /// Called when it becomes ours to speak, with the time since which nobody has, and with `None` when it is not any more. In the
+    /// beginning it is.
+    fn speaks(&mut self, _untold_since: Option<Mono>) {}
     /// Called at the end of every turn.
     fn turned(&mut self) {}
 }
@@ -58,6 +59,8 @@ pub struct Driver<S> {
     /// Whether it was said last that it is ours to speak, and whether we do.
     called: bool,
     speaks: bool,
+    /// Since when nobody has spoken when we began to.
+    untold_since: Mono,
     stall_after: Duration,
     last_turn: Mono,
     last_snapshot: Mono,
@@ -77,6 +80,7 @@ impl<S: Sink> Driver<S> {
             wires,
             sink,
             speaks: true,
+            untold_since: Mono::default(),
             stall_after,
             last_turn: now,
             last_snapshot: now,
@@ -117,8 +121,8 @@ impl<S: Sink> Driver<S> {
 
     fn take(&mut self, call: Call) -> Option<Input> {
         match call {
-            Call::Speak(stored) => {
-                self.called = true;
+            Call::Speak { stored, untold_since } => {
+                (self.called, self.untold_since) = (true, untold_since);
                 stored.map(Input::Stored)
             }
             Call::Hush => {
@@ -138,7 +142,7 @@ impl<S: Sink> Driver<S> {
             return;
         }
         self.speaks = speaks;
-        self.sink.speaks(speaks);
+        self.sink.speaks(speaks.then_some(self.untold_since));
         let input = if speaks { Input::Speak } else { Input::Hush };
         self.engine.handle_into(input, now, &mut self.out);
     }

@@ -152,7 +152,8 @@ impl Daemon {
         let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
         let leave = CancellationToken::new();
         let leaving = leave.clone().drop_guard();
-        let (floor, duty) = contend(&settings, &client, &advisories, &metrics, clock, &tasks, (&shutdown, leave));
+        let (floor, duty) =
+            contend(&settings, &client, &advisories, &metrics, clock, &tasks, (&shutdown, leave));
         let listener = Listener {
             client: client.clone(),
             bucket: settings.alerts.bucket.clone(),
@@ -181,7 +182,7 @@ impl Daemon {
             advisories,
             metrics: Arc::clone(&metrics),
             outcomes,
-            speaks: true,
+            hushed: None,
             plans: BTreeMap::new(),
         };
         let policy = Policy { silences_within: SILENCES_WITHIN, ..policy(&settings) };

@@ -11,7 +11,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Id of an incident: a ULID, so ids sort by the time of opening. Derived from what happened, not from chance.
+/// Id of an incident: a ULID of the minute in which it began, so ids sort by that. Derived from what happened, not from chance: several
+/// gatewatch that see the same give the same.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IncidentId(Arc<str>);
 

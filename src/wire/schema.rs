@@ -2,7 +2,7 @@
 
 use super::advisory::{Alert, Event};
 use super::body::{IncidentBody, SnapshotBody};
-use super::record::{LinksBody, Record};
+use super::record::{Lease, LinksBody, Record};
 use super::wish::{ForgetBody, SilenceBody};
 use schemars::JsonSchema;
 use schemars::generate::SchemaSettings;
@@ -19,6 +19,10 @@ pub fn all() -> Vec<(&'static str, Value)> {
             schema::<Record<ForgetBody>>("ForgetRecord", "A request to forget something, as stored."),
         ),
         ("record.incident", schema::<Record<IncidentBody>>("IncidentRecord", "An open incident, as stored.")),
+        (
+            "record.lease",
+            schema::<Record<Lease>>("LeaseRecord", "Which of several gatewatch speaks, as stored."),
+        ),
         (
             "record.links",
             schema::<Record<LinksBody>>("LinksRecord", "Links that are expected to exist, as stored."),

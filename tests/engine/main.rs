@@ -10,6 +10,7 @@ mod catalogue;
 mod intent;
 mod invariants;
 mod properties;
+mod replicas;
 mod scenarios;
 mod sim;
 mod standing;

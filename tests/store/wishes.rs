@@ -26,7 +26,14 @@ fn listen(place: &Place) -> (mpsc::Receiver<Wish>, DropGuard) {
     let (wishes, wished) = mpsc::channel(16);
     let (_, outcomes) = mpsc::channel(16);
     let (client, bucket) = (place.client.clone(), place.settings.bucket.clone());
-    let listener = Listener { client, bucket, wishes, outcomes, duty: watch::channel(Duty::Speaker).1, clock: Clock::start() };
+    let listener = Listener {
+        client,
+        bucket,
+        wishes,
+        outcomes,
+        duty: watch::channel(Duty::Speaker).1,
+        clock: Clock::start(),
+    };
     let shutdown = CancellationToken::new();
     tokio::spawn(listener.run(shutdown.clone()));
     (wished, shutdown.drop_guard())

@@ -18,8 +18,11 @@ mod cli_support;
 mod faults;
 mod impact;
 mod intent;
+mod replicas;
 #[path = "../stage/mod.rs"]
 mod stage;
 mod standing;
 #[path = "../story/mod.rs"]
 mod story;
+#[path = "../troupe/mod.rs"]
+mod troupe;

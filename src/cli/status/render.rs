@@ -5,15 +5,26 @@ use crate::cli::term::{Look, Style, trimmed};
 use crate::model::ids::ClusterName;
 use crate::model::snapshot::{ClusterStatus, LinkStatus, ServerStatus, Snapshot};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerState, VantageState};
+use crate::wire::record::Lease;
 use crate::wire::text;
 use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// The whole status at `now`.
-pub(super) fn render(snapshot: &Snapshot, now: DateTime<Utc>, fresh: bool, style: Style) -> String {
+pub(super) fn render(
+    snapshot: &Snapshot,
+    speaker: Option<&Lease>,
+    now: DateTime<Utc>,
+    fresh: bool,
+    style: Style,
+) -> String {
     let age = (now - snapshot.at).to_std().unwrap_or_default();
     let mut text = head(snapshot, age, fresh, style);
+    if let Some(Lease { instance, since, .. }) = speaker {
+        let speaks = format!("gatewatch {instance:?} speaks, since {}", moment(since.0));
+        text = text.replacen("\n\n", &format!("\n{}\n\n", style.paint(Look::Dim, &speaks)), 1);
+    }
     text.push_str(&matrix(snapshot, style));
     text.push('\n');
     text.push_str(&clusters(snapshot, now, style));

@@ -46,7 +46,8 @@ impl Book {
     fn adopt_one(&mut self, turn: &Turn<'_>, incident: Incident) {
         self.ids.know(incident.id.clone());
         let same = self.open.iter().position(|entry| entry.incident.id == incident.id);
-        let untold = |entry: &Entry| entry.incident.revision == 0 && akin_incidents(&entry.incident, &incident);
+        let untold =
+            |entry: &Entry| entry.incident.revision == 0 && akin_incidents(&entry.incident, &incident);
         match same.or_else(|| self.open.iter().position(untold)) {
             Some(at) => {
                 let entry = &mut self.open[at];

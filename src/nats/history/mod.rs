@@ -9,8 +9,8 @@ pub use filter::{IncidentFilter, NewsFilter};
 pub use follow::{Following, Heard, News};
 
 use super::jetstream::{self, JetStreamError, chain};
-use super::scan::{Scan, ScanError, scan};
 use super::lease::{lease_bucket, read_speaker};
+use super::scan::{Scan, ScanError, scan};
 use super::state::{StateError, read_snapshot};
 use crate::config::settings::AlertsSettings;
 use crate::model::incident::{Incident, IncidentEvent, IncidentId};

@@ -12,8 +12,13 @@ const CALLS: usize = 256;
 /// What the driver is told.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Call {
-    /// Speak from now on. These incidents are open by what is stored, if that could be read.
-    Speak(Option<Vec<Incident>>),
+    /// Speak from now on.
+    Speak {
+        /// What is open by what is stored, if that could be read.
+        stored: Option<Vec<Incident>>,
+        /// Nobody has told of what happened since then.
+        untold_since: Mono,
+    },
     /// Say nothing more.
     Hush,
     /// Some gatewatch told this.

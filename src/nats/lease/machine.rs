@@ -126,6 +126,8 @@ pub(super) struct Machine {
     held: Option<(u64, Mono)>,
     /// The record of another, and when it was first seen.
     seen: Option<(u64, Mono)>,
+    /// Until when another has spoken for all we know: it would have renewed by then.
+    others_until: Mono,
     /// The first of the failures that no answer has interrupted: when it was sent; and when the last one ended.
     failing: Option<(Mono, Mono)>,
     /// Until when it is open.
@@ -142,6 +144,7 @@ impl Machine {
             timing,
             held: None,
             seen: None,
+            others_until: Mono::default(),
             failing: None,
             open_until: Mono::default(),
             asked: None,
@@ -160,6 +163,11 @@ impl Machine {
             Some(_) | None if now < self.open_until => Duty::Open,
             Some(_) | None => Duty::Standby,
         }
+    }
+
+    /// What happened since then nobody has told of, if nobody speaks now.
+    pub(super) fn untold_since(&self) -> Mono {
+        self.others_until
     }
 
     /// What to ask now. It counts as sent at `now`, which must have been read before it is.
@@ -219,6 +227,7 @@ impl Machine {
                     Some(_) | None => now,
                 };
                 self.seen = Some((revision, since));
+                self.others_until = since + timing.renew;
                 if now.since(since) >= timing.ttl {
                     self.claim(revision, now);
                 } else {

@@ -4,7 +4,7 @@
 //! from time to time. Safe to stop at any time: the lease then lapses by itself. When told to leave, it gives the lease up.
 
 use super::floor::{Call, Usher};
-use super::machine::{Action, Answer, Machine, Duty, Timing};
+use super::machine::{Action, Answer, Duty, Holder, Machine, Timing};
 use super::store::{LeaseError, Store};
 use crate::clock::Clock;
 use crate::config::settings::{AlertsSettings, LeaseSettings};
@@ -150,19 +150,27 @@ impl Task {
         match duty {
             Duty::Standby => {
                 self.parts.usher.extend(self.machine.speaks_until());
-                tracing::info!(speaker = self.speaker(), "standing by: another gatewatch speaks, or none can be asked");
+                tracing::info!(
+                    speaker = self.speaker(),
+                    "standing by: another gatewatch speaks, or none can be asked"
+                );
                 self.parts.usher.call(Call::Hush).await;
             }
             Duty::Speaker => {
                 let stored = self.read().await;
                 self.parts.usher.extend(self.machine.speaks_until());
                 tracing::info!(instance = self.parts.instance, "this gatewatch speaks");
-                self.parts.usher.call(Call::Speak(stored)).await;
+                let untold_since = self.machine.untold_since();
+                self.parts.usher.call(Call::Speak { stored, untold_since }).await;
             }
             Duty::Open => {
                 self.parts.usher.extend(self.machine.speaks_until());
-                tracing::warn!(error = self.said, "nobody can tell which gatewatch is to speak: this one does");
-                self.parts.usher.call(Call::Speak(None)).await;
+                tracing::warn!(
+                    error = self.said,
+                    "nobody can tell which gatewatch is to speak: this one does"
+                );
+                let untold_since = self.machine.untold_since();
+                self.parts.usher.call(Call::Speak { stored: None, untold_since }).await;
             }
         }
         self.duty = duty;
@@ -200,11 +208,23 @@ impl Task {
     }
 
     async fn leave(&mut self) {
-        let Some(revision) = self.machine.held() else { return };
-        match timeout(LEAVE_WITHIN, self.store.release(revision)).await {
+        if self.machine.held().is_none() {
+            return;
+        }
+        match timeout(LEAVE_WITHIN, self.release()).await {
             Ok(Ok(())) => tracing::info!("the lease is given up"),
-            Ok(Err(error)) => tracing::info!(error = say(&error), "the lease could not be given up: it lapses by itself"),
+            Ok(Err(error)) => {
+                tracing::info!(error = say(&error), "the lease could not be given up: it lapses by itself");
+            }
             Err(_) => tracing::info!("the lease could not be given up in time: it lapses by itself"),
+        }
+    }
+
+    /// A renewal may have been under way: what counts is what the store has.
+    async fn release(&mut self) -> Result<(), LeaseError> {
+        match self.store.act(Action::Look).await? {
+            Answer::Held(revision, Holder::Own) => self.store.release(revision).await,
+            Answer::Held(..) | Answer::Free | Answer::Won(_) | Answer::Lost | Answer::Failed => Ok(()),
         }
     }
 }

@@ -221,6 +221,11 @@ impl Sim {
         self.start + self.story.end + self.operator.moves_end_by(self.now)
     }
 
+    /// Has the clocks of people show an earlier time.
+    pub(crate) fn set_clock_back(&mut self, ms: u64) {
+        self.wall -= TimeDelta::milliseconds(i64::try_from(ms).unwrap());
+    }
+
     /// Has the engine told something at this time of the story.
     pub(crate) fn wish(&mut self, at: u64, wish: Input) {
         self.wishes.push(wish);
