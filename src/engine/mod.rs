@@ -208,7 +208,7 @@ impl Engine {
                 true
             }
             Input::Stored(incidents) => {
-                self.book.stored(&turn, incidents);
+                self.book.stored(&mut turn, incidents);
                 true
             }
             Input::Known(ids) => {

@@ -88,6 +88,44 @@ fn what_was_resolved_is_not_told_again() {
 }
 
 #[test]
+fn what_was_told_a_moment_ago_is_gone_on_with_though_it_is_not_stored_yet() {
+    let steps = "0s blackhole east west\n4s heal\n60s end";
+    let (at, opened) = speaker(steps).swap_remove(0);
+    assert!(at < 4_000);
+    let mut sim = Sim::new(&story(2, steps));
+    sim.wish(0, Input::Hush);
+    sim.wish(u64::try_from(at).unwrap() + 20, Input::Heard(Box::new(opened.clone())));
+    sim.wish(8_000, Input::Stored(Vec::new()));
+    sim.wish(8_000, Input::Speak);
+    sim.run();
+    let told = incidents(&sim);
+    assert_eq!(stages(&told), [(Stage::Resolved, 2)]);
+    assert_eq!(told[0].1.incident.id, opened.incident.id);
+}
+
+#[test]
+fn what_is_not_stored_any_more_and_looks_good_is_over() {
+    let steps = "0s blackhole east west\n4s heal\n60s end";
+    let (at, opened) = speaker(steps).swap_remove(0);
+    let mut sim = Sim::new(&story(2, steps));
+    sim.wish(0, Input::Hush);
+    sim.wish(u64::try_from(at).unwrap() + 20, Input::Heard(Box::new(opened)));
+    sim.wish(25_000, Input::Stored(Vec::new()));
+    sim.wish(30_000, Input::Speak);
+    sim.run();
+    assert_eq!(incidents(&sim), []);
+}
+
+#[test]
+fn what_only_this_one_told_is_resolved_by_it_though_it_speaks_no_more() {
+    let mut sim = Sim::new(&story(2, "0s blackhole east west\n8s heal\n60s end"));
+    sim.wish(6_000, Input::Hush);
+    sim.wish(30_000, Input::Stored(Vec::new()));
+    sim.run();
+    assert_eq!(stages(&incidents(&sim)), [(Stage::Opened, 1), (Stage::Resolved, 2)]);
+}
+
+#[test]
 fn what_nobody_told_yet_is_told_at_once_as_the_other_would_have() {
     let steps = "0s blackhole east west\n30s heal\n60s end";
     let told = speaker(steps);
@@ -187,10 +225,10 @@ fn ids(seed: u64, second: u64, shift: u64) -> Vec<IncidentId> {
         "{} blackhole east west\n{} heal\n{} blackhole east west\n{} heal\n{} kill west.1\n{} end",
         at(0),
         at(4_500),
-        at(14_000),
-        at(18_500),
-        at(30_000),
-        at(50_000)
+        at(25_000),
+        at(29_500),
+        at(50_000),
+        at(75_000)
     );
     let mut sim = Sim::new(&story(seed, &steps));
     sim.set_clock_back(shift);

@@ -27,6 +27,9 @@ const CLIENTS_BEFORE: Duration = Duration::from_secs(5);
 /// A standing condition that changes a little is told again no sooner than this.
 const STANDING_NEWS: Duration = Duration::from_secs(10 * 60);
 
+/// What is told is stored by then.
+const STORED_WITHIN: Duration = Duration::from_secs(15);
+
 #[derive(Debug, Clone)]
 pub(super) struct Entry {
     pub(super) incident: Incident,
@@ -44,6 +47,8 @@ pub(super) struct Entry {
     toll: Option<Toll>,
     /// There is something to tell that was not told, because others speak.
     kept: bool,
+    /// This one told its last revision, not another.
+    told_here: bool,
 }
 
 /// What an incident would change into.
@@ -70,7 +75,17 @@ impl Entry {
     /// An incident that a former life left open.
     pub(super) fn restored(incident: Incident) -> Self {
         let (clear, moved, told) = (None, None, Mono::default());
-        Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None, kept: false }
+        Self {
+            incident,
+            clear,
+            moved,
+            told,
+            clients_before: None,
+            flaps: None,
+            toll: None,
+            kept: false,
+            told_here: false,
+        }
     }
 
     /// Takes over what was told of it elsewhere, unless it knows more already.
@@ -80,6 +95,7 @@ impl Entry {
         }
         if turn.world.hushed || self.incident.revision == 0 {
             (self.incident, self.kept, self.told) = (told, false, turn.now.mono);
+            self.told_here = false;
         } else {
             // What this one has told itself stands; the next revision comes after the last one there is.
             self.incident.revision = told.revision;
@@ -95,9 +111,19 @@ impl Entry {
         }
     }
 
-    /// Nothing explains it any more, by what is seen from here.
-    pub(super) fn looks_good(&self) -> bool {
-        self.clear.is_some()
+    /// It was told of just now.
+    pub(super) fn heard(&mut self, now: Mono) {
+        self.told = now;
+    }
+
+    /// It was told of a while ago, and nothing explains it any more, by what is seen from here.
+    pub(super) fn is_left_behind(&self, now: Mono) -> bool {
+        self.incident.revision > 0 && self.clear.is_some() && now.since(self.told) >= STORED_WITHIN
+    }
+
+    /// Whether its last revision was told by this one.
+    pub(super) fn told_here(&self) -> bool {
+        self.told_here
     }
 
     /// What sorts the oldest first.
@@ -130,6 +156,7 @@ impl Entry {
             flaps: None,
             toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
             kept: false,
+            told_here: false,
         };
         entry.tell(turn, Stage::Opened);
         entry
@@ -334,7 +361,7 @@ impl Entry {
         if turn.world.hushed {
             return self.keep(turn.now.mono);
         }
-        self.kept = false;
+        (self.kept, self.told_here) = (false, true);
         incident.revision += 1;
         incident.updated = turn.now.wall;
         if let Some(before) = self.clients_before {

@@ -14,6 +14,9 @@ use std::collections::BTreeMap;
 /// How many incidents of others are remembered while speaking. Beyond it, the oldest is forgotten.
 const HEARD: usize = 256;
 
+/// How many incidents may be open for others to add to. What they tell beyond it is left to them.
+const OPEN: usize = 1024;
+
 /// What others told while this one speaks too: open incidents that are none of its own.
 pub(super) type Heard = BTreeMap<IncidentId, Incident>;
 
@@ -56,15 +59,30 @@ impl Book {
                 }
                 entry.hear(turn, incident);
             }
-            None => self.open.push(Entry::restored(incident)),
+            None if self.open.len() >= OPEN => {}
+            None => {
+                let mut entry = Entry::restored(incident);
+                if turn.world.hushed {
+                    entry.heard(turn.now.mono);
+                }
+                self.open.push(entry);
+            }
         }
     }
 
-    /// Everything that is open by what is stored. What was heard as open and is not there any more is over, if it looks good too.
-    pub(in crate::engine) fn stored(&mut self, turn: &Turn<'_>, incidents: Vec<Incident>) {
+    /// Everything that is open by what is stored. What was told a while ago, is not there any more and looks good is over. If this one
+    /// told it, it may be that nobody else knows of it: then that is still told, also by a standby.
+    pub(in crate::engine) fn stored(&mut self, turn: &mut Turn<'_>, incidents: Vec<Incident>) {
         if turn.world.hushed {
             let listed = |entry: &Entry| incidents.iter().any(|incident| incident.id == entry.incident.id);
-            self.open.retain(|entry| listed(entry) || entry.incident.revision == 0 || !entry.looks_good());
+            let now = turn.now.mono;
+            for entry in self.open.iter_mut().filter(|entry| entry.is_left_behind(now) && !listed(entry)) {
+                turn.world.hushed = !entry.told_here();
+                entry.resolve(turn);
+            }
+            turn.world.hushed = true;
+            self.open.retain(|entry| listed(entry) || !entry.is_left_behind(now));
+            self.close();
         }
         self.adopt(turn, incidents);
     }
