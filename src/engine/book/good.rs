@@ -37,7 +37,8 @@ pub(super) fn all_good(world: &World, incident: &Incident, doubt: Doubt) -> bool
                 | IncidentKind::SingleUrl
                 | IncidentKind::ClockSkew
                 | IncidentKind::MixedVersions
-                | IncidentKind::RoutesIncomplete => {
+                | IncidentKind::RoutesIncomplete
+                | IncidentKind::GatewatchImpaired => {
                     matches!(
                         cluster.held.state,
                         ClusterState::Healthy | ClusterState::Degraded | ClusterState::Draining

@@ -38,7 +38,8 @@ fn about_links(kind: IncidentKind) -> bool {
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => false,
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => false,
     }
 }
 
@@ -103,8 +104,9 @@ fn within_cluster(kind: IncidentKind, subject: &Subject, scope: &Scope) -> bool 
             | IncidentKind::SingleUrl
             | IncidentKind::ClockSkew
             | IncidentKind::MixedVersions
-            | IncidentKind::RoutesIncomplete,
-            Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
+            | IncidentKind::RoutesIncomplete
+            | IncidentKind::GatewatchImpaired,
+            Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_) | Subject::Instance(_),
         ) => false,
     };
     scope.clusters.iter().all(about)
@@ -137,6 +139,6 @@ pub(super) fn is_about(subject: &Subject, what: &Forget) -> bool {
         (Forget::Cluster(name), Subject::Pair(a, b)) => a == name || b == name,
         (Forget::Cluster(name), Subject::Server(server)) => server.cluster == *name,
         (Forget::Server(key), Subject::Server(server)) => server == key,
-        (Forget::Server(_), Subject::Cluster(_) | Subject::Pair(..)) => false,
+        (Forget::Server(_), Subject::Cluster(_) | Subject::Pair(..)) | (_, Subject::Instance(_)) => false,
     }
 }

@@ -27,7 +27,8 @@ pub(super) fn in_sight(world: &World, policy: &Policy, finding: &Finding) -> boo
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => true,
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => true,
     }
 }
 
@@ -56,7 +57,8 @@ pub(super) fn oldest_cut(world: &World, finding: &Finding) -> Option<Mono> {
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => None,
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => None,
     }
 }
 

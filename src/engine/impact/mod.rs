@@ -90,7 +90,8 @@ pub(super) fn costs(kind: IncidentKind) -> bool {
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => false,
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => false,
     }
 }
 
