@@ -8,6 +8,7 @@ mod exit;
 mod load;
 mod logging;
 mod names;
+mod notify;
 mod reach;
 #[cfg(test)]
 mod samples;

@@ -14,6 +14,7 @@ use super::term::tell;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::daemon::driver::{Driver, Sink, Wires};
+use crate::daemon::health::Pulse;
 use crate::engine::Output;
 use crate::metrics::Metrics;
 use crate::model::time::Now;
@@ -115,6 +116,7 @@ async fn record(
     let relay = relay_probes(probed, heard_sender.downgrade(), Some(tap.clone()), Arc::clone(&metrics));
     // Ends with the prober.
     tokio::spawn(relay);
+    let counts = Arc::clone(&metrics);
     let wiring = Wiring {
         clock,
         metrics,
@@ -129,8 +131,10 @@ async fn record(
         fleet = Fleet::start(&settings, wiring) => fleet.map_err(Failure::unavailable)?,
     };
     let policy = crate::daemon::policy(&settings);
-    let driver =
-        Driver::new(policy, Wires { clock, heard, memory, wishes, snapshot }, AskBack { requests, prober });
+    let (_, own) = mpsc::channel(1);
+    let pulse = Pulse::default();
+    let wires = Wires { clock, heard, memory, wishes, own, pulse, metrics: counts, snapshot };
+    let driver = Driver::new(policy, wires, AskBack { requests, prober });
     driver.run(shutdown).await;
     fleet.stop().await;
     Ok(())

@@ -3,14 +3,18 @@
 //! Never waits for a sink. A batch is fed whole before its tick, so queued good news beats overdue timers. When this process itself did
 //! not run for a while, the engine is told first: beats of that span prove nothing.
 
+use super::health::{ClockWatch, Pulse};
 use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output, Policy};
+use crate::metrics::Metrics;
+use crate::model::health::OwnNews;
 use crate::model::incident::Memory;
 use crate::model::intent::Wish;
 use crate::model::observation::Stall;
 use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::nats::heard::Heard;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -19,6 +23,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 1024;
 /// The snapshot is renewed at least this often while anything is heard, for latencies and counts.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
+/// The loop turns at least this often, whether there is anything to do or not: so it is known to live.
+const TURN_EVERY: Duration = Duration::from_secs(1);
 
 /// What a driver is connected to.
 #[derive(Debug)]
@@ -31,6 +37,12 @@ pub struct Wires {
     pub memory: mpsc::Receiver<Memory>,
     /// What people want.
     pub wishes: mpsc::Receiver<Wish>,
+    /// What this process finds out about itself.
+    pub own: mpsc::Receiver<OwnNews>,
+    /// Beats with every turn.
+    pub pulse: Pulse,
+    /// Counts what happens to this process.
+    pub metrics: Arc<Metrics>,
     /// Where current truth is kept for whoever wants it.
     pub snapshot: watch::Sender<Option<Snapshot>>,
 }
@@ -50,6 +62,7 @@ pub struct Driver<S> {
     wires: Wires,
     sink: S,
     stall_after: Duration,
+    wall: ClockWatch,
     last_turn: Mono,
     last_snapshot: Mono,
     out: Vec<Output>,
@@ -62,16 +75,26 @@ impl<S: Sink> Driver<S> {
         let now = wires.clock.mono();
         let stall_after = policy.beat_period * 2;
         let engine = Engine::new(policy);
-        Self { engine, wires, sink, stall_after, last_turn: now, last_snapshot: now, out: Vec::new() }
+        Self {
+            engine,
+            wires,
+            sink,
+            stall_after,
+            wall: ClockWatch::default(),
+            last_turn: now,
+            last_snapshot: now,
+            out: Vec::new(),
+        }
     }
 
-    /// Runs until `shutdown`, or until nothing can be heard any more. Returns the sink.
+    /// Runs until `shutdown`, or until nothing can be heard any more. Leaves a last snapshot, and returns the sink.
     pub async fn run(mut self, shutdown: CancellationToken) -> S {
         let mut batch = Vec::with_capacity(BATCH);
         let mut restoring = true;
         loop {
-            let due = self.engine.next_deadline().map(|due| due.at);
-            let wake = self.wires.clock.instant(due.unwrap_or_default());
+            let turn = self.last_turn + TURN_EVERY;
+            let due = self.engine.next_deadline().map_or(turn, |due| due.at.min(turn));
+            let wake = self.wires.clock.instant(due);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -86,22 +109,18 @@ impl<S: Sink> Driver<S> {
                     }
                     self.turn(due, batch.drain(..).map(input));
                 }
-                () = tokio::time::sleep_until(wake), if due.is_some() => self.turn(due, std::iter::empty()),
+                Some(news) = self.wires.own.recv() => self.turn(due, std::iter::once(Input::Own(news))),
+                () = tokio::time::sleep_until(wake) => self.turn(due, std::iter::empty()),
             }
         }
+        self.wires.snapshot.send_replace(Some(self.engine.snapshot(self.wires.clock.now())));
         self.sink
     }
 
-    fn turn(&mut self, due: Option<Mono>, inputs: impl Iterator<Item = Input>) {
+    fn turn(&mut self, due: Mono, inputs: impl Iterator<Item = Input>) {
         let now = self.wires.clock.now();
-        if due.is_some_and(|due| now.mono.since(due) > self.stall_after) {
-            let stall = Stall { from: self.last_turn, to: now.mono };
-            tracing::warn!(
-                seconds = now.mono.since(stall.from).as_secs_f64(),
-                "this process did not run: beats of that span are void"
-            );
-            self.engine.handle_into(Input::Stalled(stall), now, &mut self.out);
-        }
+        self.wires.pulse.beat();
+        self.look_at_clocks(due, now);
         for input in inputs {
             self.engine.handle_into(input, now, &mut self.out);
         }
@@ -112,6 +131,27 @@ impl<S: Sink> Driver<S> {
             self.sink.put(output, now);
         }
         self.sink.turned();
+    }
+
+    /// Whether this process did not run for a while, and whether the clock on the wall was set.
+    fn look_at_clocks(&mut self, due: Mono, now: Now) {
+        if now.mono.since(due) > self.stall_after {
+            let stall = Stall { from: self.last_turn, to: now.mono };
+            let span = now.mono.since(stall.from);
+            tracing::warn!(
+                seconds = span.as_secs_f64(),
+                "this process did not run: beats of that span are void"
+            );
+            self.wires.metrics.stalls.bump();
+            self.wires.metrics.stalled_ms.add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            self.engine.handle_into(Input::Stalled(stall), now, &mut self.out);
+        }
+        if let Some(by) = self.wall.look(now) {
+            let seconds = by.as_seconds_f64();
+            tracing::warn!(seconds, "the clock on the wall was set; verdicts do not depend on it");
+            self.wires.metrics.clock_jumps.bump();
+            self.engine.handle_into(Input::Own(OwnNews::ClockJumped { by }), now, &mut self.out);
+        }
     }
 
     fn renew_snapshot(&mut self, now: Now) {

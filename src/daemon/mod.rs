@@ -9,12 +9,15 @@
 
 mod dispatch;
 pub mod driver;
+pub mod health;
 pub mod replay;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::engine::Policy;
 use crate::metrics::Metrics;
+use crate::model::health::OutboxHealth;
+use crate::model::ids::InstanceName;
 use crate::model::snapshot::Snapshot;
 use crate::nats::StartError;
 use crate::nats::connect::{ConnectionEvent, Role, connect};
@@ -28,6 +31,7 @@ use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
+use health::{Monitor, Pulse, Readiness, Refusal};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,6 +51,8 @@ const PROBED: usize = 64;
 /// Wishes on their way to the driver, and what became of them on the way back. When it is full, the one who reads the bucket waits,
 /// and an answer is left out: the request is then found unanswered after the next start.
 const WISHES: usize = 64;
+/// What this process finds out about itself on its way to the driver. When it is full, it is left out: the next is as good.
+const OWN_NEWS: usize = 4;
 /// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
 const SILENCES_WITHIN: Duration = Duration::from_secs(5);
 /// How long stopping may take to have everything stored.
@@ -73,12 +79,16 @@ pub struct Daemon {
     metrics: Arc<Metrics>,
     snapshot: watch::Receiver<Option<Snapshot>>,
     provisioning: watch::Receiver<Provisioning>,
+    readiness: watch::Receiver<Readiness>,
+    pulse: Pulse,
     publisher: Publisher,
     driver: JoinHandle<Dispatch>,
     fleet: Fleet,
     tasks: TaskTracker,
     shutdown: CancellationToken,
-    _running: DropGuard,
+    /// Ends what keeps the state: after everything else, so that what it stores last is the last there is.
+    state_shutdown: CancellationToken,
+    _running: [DropGuard; 2],
 }
 
 impl Daemon {
@@ -99,14 +109,16 @@ impl Daemon {
         let (clock, metrics) = (Clock::start(), Arc::<Metrics>::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         // An error ends what was begun, and so does whoever drops the daemon.
-        let running = shutdown.clone().drop_guard();
+        let state_shutdown = CancellationToken::new();
+        let running = [shutdown.clone().drop_guard(), state_shutdown.clone().drop_guard()];
 
         let (events, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let role = Role::new(&settings.instance.name, "alerts");
         let client = connect(&settings.alerts.connection, &role, events)
             .await
             .map_err(|error| RunError::Alerts(error.into()))?;
-        tasks.spawn(log_events(connection_events));
+        let ((connected, alerts), (refused, refusals)) = (watch::channel(false), watch::channel(None));
+        tasks.spawn(follow_events(connection_events, clock, connected, refused));
         let missing = Arc::new(Notify::new());
         let (progress, provisioning) = watch::channel(Provisioning::default());
         let keeper = Keeper {
@@ -161,8 +173,35 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             clock,
         };
-        tasks.spawn(keeper.run(shutdown.child_token()));
-        let wires = Wires { clock, heard, memory, wishes, snapshot: current };
+        tasks.spawn(keeper.run(state_shutdown.child_token()));
+        let ((news, own), pulse) = (mpsc::channel(OWN_NEWS), Pulse::default());
+        // Whoever owns the outbox sends here.
+        let (_outbox, outbox) = watch::channel(OutboxHealth::Fine);
+        let (told, readiness) = watch::channel(Readiness::default());
+        let monitor = Monitor {
+            clock,
+            metrics: Arc::clone(&metrics),
+            pulse: pulse.clone(),
+            alerts,
+            refusals,
+            provisioning: provisioning.clone(),
+            outbox,
+            snapshots: snapshot.clone(),
+            news,
+            readiness: told,
+        };
+        tasks.spawn(monitor.run(shutdown.child_token()));
+        let (pulse_of_driver, counts) = (pulse.clone(), Arc::clone(&metrics));
+        let wires = Wires {
+            clock,
+            heard,
+            memory,
+            wishes,
+            own,
+            pulse: pulse_of_driver,
+            metrics: counts,
+            snapshot: current,
+        };
         let sink = Dispatch {
             requests,
             prober,
@@ -179,11 +218,14 @@ impl Daemon {
             metrics,
             snapshot,
             provisioning,
+            readiness,
+            pulse,
             publisher,
             driver,
             fleet,
             tasks,
             shutdown,
+            state_shutdown,
             _running: running,
         })
     }
@@ -200,6 +242,18 @@ impl Daemon {
         self.provisioning.clone()
     }
 
+    /// Whether this process does its work. It is judged once a second.
+    #[must_use]
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.clone()
+    }
+
+    /// The beat of the one loop: when it stands still, everything does.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
     /// What is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
@@ -212,7 +266,8 @@ impl Daemon {
         self.clock
     }
 
-    /// Stops: no more verdicts, then everything published is stored, for at most five seconds, then the connections end.
+    /// Stops, in this order: no more verdicts; everything published is stored, for at most five seconds; the state as it is then is
+    /// stored, for at most two; the connections end.
     ///
     /// # Errors
     /// [`Unflushed`] says what is not known to be stored.
@@ -223,6 +278,8 @@ impl Daemon {
         self.fleet.stop().await;
         let flushed = self.publisher.flush(FLUSH_WITHIN).await;
         drop(self.publisher);
+        self.state_shutdown.cancel();
+        // A lease is given up here, once the tasks have ended: whoever takes it over then finds the last state.
         self.tasks.close();
         self.tasks.wait().await;
         flushed
@@ -234,6 +291,7 @@ impl Daemon {
 pub fn policy(settings: &Settings) -> Policy {
     let detect = &settings.detect;
     Policy {
+        instance: InstanceName::from(settings.instance.name.as_str()),
         beat_period: detect.beat_period,
         confirm_beats: detect.confirm_beats.get(),
         latency_slack: detect.latency_slack,
@@ -251,11 +309,23 @@ pub fn policy(settings: &Settings) -> Policy {
     }
 }
 
-async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {
+/// Logs what happens to the connection to the alert account, and keeps what that says of our own health.
+async fn follow_events(
+    mut events: mpsc::Receiver<ConnectionEvent>,
+    clock: Clock,
+    connected: watch::Sender<bool>,
+    refused: watch::Sender<Refusal>,
+) {
     while let Some(event) = events.recv().await {
         match event {
-            ConnectionEvent::Connected => tracing::info!("connected to the alert account"),
-            ConnectionEvent::Disconnected => tracing::warn!("connection to the alert account lost"),
+            ConnectionEvent::Connected => {
+                connected.send_replace(true);
+                tracing::info!("connected to the alert account");
+            }
+            ConnectionEvent::Disconnected => {
+                connected.send_replace(false);
+                tracing::warn!("connection to the alert account lost");
+            }
             ConnectionEvent::LameDuck | ConnectionEvent::Closing => {
                 tracing::info!("the server of the alert connection is about to leave");
             }
@@ -265,6 +335,9 @@ async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {
             }
             ConnectionEvent::ServerError(error) => {
                 tracing::warn!(error, "the alert account's server reports an error");
+                if error.to_lowercase().contains("permissions violation for publish") {
+                    refused.send_replace(Some((clock.mono(), error)));
+                }
             }
         }
     }

@@ -298,7 +298,7 @@ impl Turn<'_> {
                 let pair = self.world.cluster(a).zip(self.world.cluster(b));
                 pair.is_some_and(|(a, b)| self.is_flapping(a, b))
             }
-            Subject::Cluster(_) | Subject::Server(_) => false,
+            Subject::Cluster(_) | Subject::Server(_) | Subject::Instance(_) => false,
         };
         self.policy.alert_after * if flapping { PATIENCE } else { 1 }
     }

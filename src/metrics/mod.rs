@@ -199,6 +199,13 @@ metrics! {
     requests_dropped: Counter = Counter::default(), "requests_dropped",
         "Looks the engine asked for that found no room on their way to the connections; it asks again.";
 
+    stalls: Counter = Counter::default(), "stalls",
+        "Times that this process did not run for much longer than it meant to sleep.";
+    stalled_ms: Counter = Counter::default(), "stalled_milliseconds",
+        "Milliseconds in which this process did not run though it meant to.";
+    clock_jumps: Counter = Counter::default(), "clock_jumps",
+        "Times that the clock on the wall was set by two seconds or more.";
+
     probes: Kinds = Kinds::new("found", PROBE_FINDINGS), "probes",
         "Looks at gateway addresses from this host, by what they found.";
     probes_limited: Counter = Counter::default(), "probes_limited",

@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::evidence::Evidence;
-use super::ids::{ClusterName, Link, ServerKey, ServerLink};
+use super::ids::{ClusterName, InstanceName, Link, ServerKey, ServerLink};
 use super::impact::Impact;
 use super::intent::SilenceId;
 use super::states::{Basis, Departure, tokens};
@@ -70,6 +70,8 @@ pub enum IncidentKind {
     MixedVersions,
     /// Servers of a cluster are not all connected with each other.
     RoutesIncomplete,
+    /// Something is wrong with gatewatch itself, not with any cluster.
+    GatewatchImpaired,
 }
 
 /// What kinds of incident have in common.
@@ -108,7 +110,8 @@ impl IncidentKind {
             | Self::SingleUrl
             | Self::ClockSkew
             | Self::MixedVersions
-            | Self::RoutesIncomplete => Family::Standing,
+            | Self::RoutesIncomplete
+            | Self::GatewatchImpaired => Family::Standing,
         }
     }
 
@@ -137,6 +140,7 @@ tokens!(IncidentKind {
     Self::GatewayRemoved => "gateway_removed", Self::ConfigDrift => "config_drift",
     Self::CertificateExpiring => "certificate_expiring", Self::SingleUrl => "single_url", Self::ClockSkew => "clock_skew",
     Self::MixedVersions => "mixed_versions", Self::RoutesIncomplete => "routes_incomplete",
+    Self::GatewatchImpaired => "gatewatch_impaired",
 });
 tokens!(Severity { Self::Info => "info", Self::Warning => "warning", Self::Critical => "critical" });
 tokens!(Stage { Self::Opened => "opened", Self::Updated => "updated", Self::Resolved => "resolved" });
@@ -150,6 +154,8 @@ pub enum Subject {
     Pair(ClusterName, ClusterName),
     /// One server.
     Server(ServerKey),
+    /// A gatewatch itself, and no cluster.
+    Instance(InstanceName),
 }
 
 /// Everything an incident touches. All lists are sorted.
@@ -278,7 +284,7 @@ impl Incident {
         match (&self.subject, self.scope.links.as_slice()) {
             (Subject::Pair(..), [link]) => Some(Direction::OneWay(link.clone())),
             (Subject::Pair(..), [_, _]) => Some(Direction::Both),
-            (Subject::Pair(..) | Subject::Cluster(_) | Subject::Server(_), _) => None,
+            (Subject::Pair(..) | Subject::Cluster(_) | Subject::Server(_) | Subject::Instance(_), _) => None,
         }
     }
 

@@ -105,6 +105,6 @@ pub(super) fn is_about(subject: &Subject, what: &Forget) -> bool {
         (Forget::Cluster(name), Subject::Pair(a, b)) => a == name || b == name,
         (Forget::Cluster(name), Subject::Server(server)) => server.cluster == *name,
         (Forget::Server(key), Subject::Server(server)) => server == key,
-        (Forget::Server(_), Subject::Cluster(_) | Subject::Pair(..)) => false,
+        (Forget::Server(_), Subject::Cluster(_) | Subject::Pair(..)) | (_, Subject::Instance(_)) => false,
     }
 }

@@ -14,6 +14,7 @@ use super::checks::Told;
 use super::flaps::{Damping, Watch};
 use super::impact::Streams;
 use super::intent::{Intent, Wanted};
+use super::own::Own;
 use super::rounds::Heard;
 use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
@@ -54,6 +55,8 @@ pub(super) struct World {
     pub(super) damping: Damping,
     /// What people want.
     pub(super) intent: Intent,
+    /// This process itself.
+    pub(super) own: Own,
 }
 
 /// What became of an identity that was heard.
