@@ -3,10 +3,7 @@
 //!
 //! `GATEWATCH_FROZEN_SECONDS=60` freezes it for as long as that.
 
-#![expect(
-    clippy::unwrap_used,
-    reason = "a story that cannot go on fails, and tells its times"
-)]
+#![expect(clippy::unwrap_used, reason = "a story that cannot go on fails, and tells its times")]
 
 mod cli_support;
 
