@@ -7,6 +7,7 @@
 //!                                       driver --watch<Snapshot>--> state (KV), embedders
 //! ```
 
+mod alerts;
 mod dispatch;
 pub mod driver;
 pub mod replay;
@@ -17,15 +18,17 @@ use crate::engine::Policy;
 use crate::metrics::Metrics;
 use crate::model::snapshot::Snapshot;
 use crate::nats::StartError;
-use crate::nats::connect::{ConnectionEvent, Role, connect};
+use crate::nats::connect::{Role, connect};
 use crate::nats::connect_error::ConnectError;
 use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Tap, relay_probes};
 use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
+use crate::nats::rights::{Lack, Rights};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
+use alerts::Follower;
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
 use std::collections::BTreeMap;
@@ -71,6 +74,7 @@ pub enum RunError {
 pub struct Daemon {
     clock: Clock,
     metrics: Arc<Metrics>,
+    rights: Arc<Rights>,
     snapshot: watch::Receiver<Option<Snapshot>>,
     provisioning: watch::Receiver<Provisioning>,
     publisher: Publisher,
@@ -106,7 +110,14 @@ impl Daemon {
         let client = connect(&settings.alerts.connection, &role, events)
             .await
             .map_err(|error| RunError::Alerts(error.into()))?;
-        tasks.spawn(log_events(connection_events));
+        let rights = Rights::new(&settings.names(), Arc::clone(&metrics));
+        let follower = Follower {
+            client: client.clone(),
+            connection: role.connection_name(),
+            events: connection_events,
+            rights: Arc::clone(&rights),
+        };
+        tasks.spawn(follower.run(shutdown.child_token()));
         let missing = Arc::new(Notify::new());
         let (progress, provisioning) = watch::channel(Provisioning::default());
         let keeper = Keeper {
@@ -137,6 +148,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             heard: heard_by_driver,
             requests: requested,
+            rights: Arc::clone(&rights),
             tap,
             shutdown: shutdown.clone(),
         };
@@ -177,6 +189,7 @@ impl Daemon {
         Ok(Self {
             clock,
             metrics,
+            rights,
             snapshot,
             provisioning,
             publisher,
@@ -198,6 +211,12 @@ impl Daemon {
     #[must_use]
     pub fn provisioning(&self) -> watch::Receiver<Provisioning> {
         self.provisioning.clone()
+    }
+
+    /// What our users may not do though they should, with what is lost without it; empty when all is well.
+    #[must_use]
+    pub fn lacks(&self) -> watch::Receiver<Vec<Lack>> {
+        self.rights.lacks()
     }
 
     /// What is counted.
@@ -248,24 +267,5 @@ pub fn policy(settings: &Settings) -> Policy {
         ask_jetstream: settings.survey.jetstream_every.is_some(),
         ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
-    }
-}
-
-async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {
-    while let Some(event) = events.recv().await {
-        match event {
-            ConnectionEvent::Connected => tracing::info!("connected to the alert account"),
-            ConnectionEvent::Disconnected => tracing::warn!("connection to the alert account lost"),
-            ConnectionEvent::LameDuck | ConnectionEvent::Closing => {
-                tracing::info!("the server of the alert connection is about to leave");
-            }
-            ConnectionEvent::SlowConsumer(_) => {}
-            ConnectionEvent::AttemptFailed(error) => {
-                tracing::warn!(error, "no connection to the alert account");
-            }
-            ConnectionEvent::ServerError(error) => {
-                tracing::warn!(error, "the alert account's server reports an error");
-            }
-        }
     }
 }

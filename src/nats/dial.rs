@@ -7,10 +7,12 @@ use super::connect::{ConnectionEvent, Role};
 use super::connect_error::ConnectError;
 use super::inbox::new_inbox;
 use super::one_life::connect_once;
+use super::rights::Rights;
 use crate::config::connection::ConnectionSettings;
 use crate::model::ask::Survey;
 use crate::model::ids::{ClusterName, ServerId};
 use crate::model::observation::Disconnect;
+use crate::wire::permission::{Act, User};
 use crate::wire::sys::subject;
 use async_nats::{Client, ServerAddr, Subject, Subscriber};
 use futures::StreamExt;
@@ -26,6 +28,8 @@ use tokio::time::{sleep, timeout};
 
 /// How long the checks of a fresh connection may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
+/// How long a question may stay unanswered before the next one is asked beside it: our user may not be allowed to ask it.
+const NEXT_QUESTION: Duration = Duration::from_millis(300);
 /// How long one address behind a host name may take to refuse.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long an address may stay silent before the next one is tried beside it.
@@ -42,6 +46,8 @@ pub(super) struct Door {
     pub(super) role: Role,
     /// The inbox that all vantages listen on.
     pub(super) inbox: Arc<str>,
+    /// What our users may not do.
+    pub(super) rights: Arc<Rights>,
 }
 
 /// A connection that passed every check, with all its subscriptions known to the server.
@@ -79,13 +85,26 @@ pub enum DialError {
     },
     /// The connection was made and then did not work.
     #[error(
-        "{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?"
+        "{address}: connected, but the server did not answer within {limit:?}; is it overloaded?"
     )]
     Silent {
         /// The address.
         address: String,
         /// How long it was waited for.
         limit: Duration,
+    },
+    /// The login works, and may do nothing of use.
+    #[error(
+        "{address}: {login} is accepted, but may not {}; it must be allowed to hear answers, and to ask at least one question:          `gatewatch permissions --system` prints all that is needed",
+        .refused.join(", nor ")
+    )]
+    NotPermitted {
+        /// The address.
+        address: String,
+        /// The login, without secrets.
+        login: String,
+        /// What the server refused.
+        refused: Vec<String>,
     },
     /// The connection was made and then broke.
     #[error("{address}: connected, but {message}")]
@@ -147,7 +166,7 @@ impl DialError {
                 ConnectError::Tls { .. } => Disconnect::Tls,
             },
             Self::PartlyRefused { .. } | Self::Silent { .. } => Disconnect::TimedOut,
-            Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
+            Self::NotSystemAccount { .. } | Self::NotPermitted { .. } => Disconnect::Unauthorized,
             Self::WrongCluster { .. } => Disconnect::WrongCluster,
             Self::Broken { .. } | Self::NoCluster { .. } => Disconnect::Other,
         }
@@ -167,7 +186,10 @@ impl DialError {
                 | ConnectError::TimedOut { .. }
                 | ConnectError::Broken { .. } => false,
             },
-            Self::NotSystemAccount { .. } | Self::WrongCluster { .. } | Self::NoCluster { .. } => true,
+            Self::NotSystemAccount { .. }
+            | Self::NotPermitted { .. }
+            | Self::WrongCluster { .. }
+            | Self::NoCluster { .. } => true,
             Self::PartlyRefused { .. } | Self::Silent { .. } | Self::Broken { .. } => false,
         }
     }
@@ -229,7 +251,7 @@ impl Door {
         address: &ServerAddr,
         expected: Option<&ClusterName>,
     ) -> Result<Line, DialError> {
-        let (report, events) = mpsc::channel(EVENT_ROOM);
+        let (report, mut events) = mpsc::channel(EVENT_ROOM);
         let connected = connect_once(address, &self.settings, &self.role, report).await;
         let client = match connected {
             Ok(client) => client,
@@ -248,8 +270,10 @@ impl Door {
             self.check_account(&client, &server, address).await?;
             Ok::<_, DialError>(subscriptions)
         };
-        let silent = |_| DialError::Silent { address: shown(address), limit: CHECK_LIMIT };
-        let subscriptions = timeout(CHECK_LIMIT, checks).await.map_err(silent)??;
+        let subscriptions = match timeout(CHECK_LIMIT, checks).await {
+            Ok(passed) => passed?,
+            Err(_) => return Err(self.silent(address, &mut events)),
+        };
         Ok(Line { client, address: address.clone(), server, cluster, subscriptions, echo, events })
     }
 
@@ -265,22 +289,54 @@ impl Door {
         Ok(subscriptions)
     }
 
-    /// Asks the server itself for its statistics: only users of its system account get an answer, everybody else is told that nobody
-    /// listens there.
+    /// Why a server did not answer: because it refuses what was asked, or for no reason that it gives.
+    fn silent(&self, address: &ServerAddr, events: &mut mpsc::Receiver<ConnectionEvent>) -> DialError {
+        let connection = self.role.connection_name();
+        let mut refused = Vec::new();
+        while let Ok(event) = events.try_recv() {
+            let ConnectionEvent::ServerError(error) = event else { continue };
+            if let Some(refusal) = self.rights.refused(User::System, &connection, &error) {
+                let act = format!("{} `{}`", refusal.act, refusal.subject);
+                // Answers go to an inbox of the client's, which nobody knows by its full name.
+                let inbox = format!("{} `{}.>`", Act::Subscribe, self.settings.inbox_prefix);
+                let ours = refusal.act == Act::Subscribe && refusal.subject.starts_with(&self.settings.inbox_prefix);
+                let act = if ours { inbox } else { act };
+                if !refused.contains(&act) {
+                    refused.push(act);
+                }
+            }
+        }
+        let address = shown(address);
+        if refused.is_empty() {
+            return DialError::Silent { address, limit: CHECK_LIMIT };
+        }
+        DialError::NotPermitted { address, login: self.settings.credentials.describe(), refused }
+    }
+
+    /// Asks the server itself something: only users of its system account get an answer, everybody else is told that nobody listens
+    /// there. Our user may not be allowed to ask every question: what is not answered soon has the next one asked beside it.
     async fn check_account(
         &self,
         client: &Client,
         server: &ServerId,
         address: &ServerAddr,
     ) -> Result<(), DialError> {
-        let asked = client.request(subject::request(server, Survey::Stats), bytes::Bytes::new()).await;
+        let mut questions: FuturesUnordered<_> = [Survey::Stats, Survey::Gateways, Survey::Config]
+            .into_iter()
+            .zip(0_u32..)
+            .map(|(what, place)| async move {
+                sleep(NEXT_QUESTION * place).await;
+                client.request(subject::request(server, what), bytes::Bytes::new()).await
+            })
+            .collect();
+        let Some(asked) = questions.next().await else { return Ok(()) };
         match asked.map_err(|error| error.kind()) {
             Ok(_) => Ok(()),
             Err(async_nats::RequestErrorKind::NoResponders) => Err(DialError::NotSystemAccount {
                 address: shown(address),
                 login: self.settings.credentials.describe(),
             }),
-            Err(other) => Err(broken(address, format!("cannot ask it for its statistics: {other}"))),
+            Err(other) => Err(broken(address, format!("cannot ask it a question: {other}"))),
         }
     }
 }
