@@ -2,7 +2,7 @@
 
 use super::exit::EXIT_CODES;
 use super::term::ColorChoice;
-use super::{config, demo, forget, incidents, record, replay, run, schema, silence, status, watch};
+use super::{config, demo, forget, incidents, permissions, record, replay, run, schema, silence, status, watch};
 use crate::config::Override;
 use crate::model::incident::{IncidentKind, Severity};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -46,6 +46,7 @@ pub(super) enum Verb {
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Config(config::ConfigArgs),
+    Permissions(permissions::PermissionsArgs),
     Schema(schema::SchemaArgs),
 }
 

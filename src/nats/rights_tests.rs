@@ -4,16 +4,8 @@ use crate::wire::permission::{Grants, Missing};
 const EAST: &str = "gatewatch/vantage/east";
 
 fn rights() -> (Arc<Rights>, Arc<Metrics>) {
-    let names = Names {
-        subject_prefix: "gatewatch".to_owned(),
-        alerts_stream: "A".to_owned(),
-        events_stream: "E".to_owned(),
-        bucket: "B".to_owned(),
-        system_inboxes: ["_INBOX".to_owned()].into(),
-        alerts_inbox: "_INBOX".to_owned(),
-    };
     let metrics = Arc::<Metrics>::default();
-    (Rights::new(&names, Arc::clone(&metrics)), metrics)
+    (Rights::new(&Names::default(), Arc::clone(&metrics)), metrics)
 }
 
 fn capabilities(rights: &Rights) -> Vec<(String, Capability)> {
@@ -53,7 +45,7 @@ fn subjects_of_one_capability_are_told_together() {
 fn what_the_server_tells_replaces_what_was_known_but_for_what_is_not_looked_at() {
     let (rights, _) = rights();
     let alerts = "gatewatch/alerts";
-    for subject in ["gatewatch.alert.x", "$JS.API.STREAM.CREATE.A"] {
+    for subject in ["gatewatch.alert.x", "$JS.API.STREAM.CREATE.GATEWATCH_ALERTS"] {
         let error = format!("Permissions Violation for Publish to \"{subject}\"");
         rights.refused(User::Alerts, alerts, &error).unwrap();
     }

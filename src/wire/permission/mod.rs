@@ -84,6 +84,20 @@ pub struct Missing {
     pub denied: BTreeSet<(Act, String)>,
 }
 
+impl Default for Names {
+    /// Those of a configuration that names nothing.
+    fn default() -> Self {
+        Self {
+            subject_prefix: "gatewatch".to_owned(),
+            alerts_stream: "GATEWATCH_ALERTS".to_owned(),
+            events_stream: "GATEWATCH_EVENTS".to_owned(),
+            bucket: "GATEWATCH".to_owned(),
+            system_inboxes: ["_INBOX".to_owned()].into(),
+            alerts_inbox: "_INBOX".to_owned(),
+        }
+    }
+}
+
 impl Names {
     /// The bucket of the lease.
     #[must_use]

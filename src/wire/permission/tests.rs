@@ -1,14 +1,7 @@
 use super::*;
 
 fn names() -> Names {
-    Names {
-        subject_prefix: "gatewatch".to_owned(),
-        alerts_stream: "GATEWATCH_ALERTS".to_owned(),
-        events_stream: "GATEWATCH_EVENTS".to_owned(),
-        bucket: "GATEWATCH".to_owned(),
-        system_inboxes: ["_INBOX".to_owned()].into(),
-        alerts_inbox: "_INBOX".to_owned(),
-    }
+    Names::default()
 }
 
 fn granted(list: &[Permission]) -> Granted {
