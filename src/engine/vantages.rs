@@ -16,9 +16,7 @@ impl Turn<'_> {
             VantageEvent::Dialling
             | VantageEvent::Disconnected(_)
             | VantageEvent::Dropped
-            | VantageEvent::BeatsOff => {
-                self.world.ensure_named(&change.cluster, self.now)
-            }
+            | VantageEvent::BeatsOff => self.world.ensure_named(&change.cluster, self.now),
         };
         let Some(ix) = known else { return };
         let fresh = Vantage {

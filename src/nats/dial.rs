@@ -84,9 +84,7 @@ pub enum DialError {
         address: String,
     },
     /// The connection was made and then did not work.
-    #[error(
-        "{address}: connected, but the server did not answer within {limit:?}; is it overloaded?"
-    )]
+    #[error("{address}: connected, but the server did not answer within {limit:?}; is it overloaded?")]
     Silent {
         /// The address.
         address: String,
@@ -299,7 +297,8 @@ impl Door {
                 let act = format!("{} `{}`", refusal.act, refusal.subject);
                 // Answers go to an inbox of the client's, which nobody knows by its full name.
                 let inbox = format!("{} `{}.>`", Act::Subscribe, self.settings.inbox_prefix);
-                let ours = refusal.act == Act::Subscribe && refusal.subject.starts_with(&self.settings.inbox_prefix);
+                let ours =
+                    refusal.act == Act::Subscribe && refusal.subject.starts_with(&self.settings.inbox_prefix);
                 let act = if ours { inbox } else { act };
                 if !refused.contains(&act) {
                     refused.push(act);

@@ -124,7 +124,8 @@ impl Rights {
         self.change(|known| {
             let lacking: BTreeSet<Capability> = missing.iter().map(|missing| missing.capability).collect();
             known.lacks.retain(|(at, capability), lack| {
-                let gone = at == connection && capability.is_none_or(|capability| !lacking.contains(&capability));
+                let gone =
+                    at == connection && capability.is_none_or(|capability| !lacking.contains(&capability));
                 // Whether streams may be created is not looked at, because they may exist: only a refusal tells.
                 !gone || !lack.missing.capability.is_needed_to_run()
             });
@@ -162,7 +163,11 @@ impl Rights {
     fn unlisted(&self, user: User, connection: &str, act: Act, subject: &str) {
         self.change(|known| {
             if known.said.insert((connection.to_owned(), None)) {
-                tracing::warn!(connection, subject, "{user} may not {act} this subject, which is on no list of ours");
+                tracing::warn!(
+                    connection,
+                    subject,
+                    "{user} may not {act} this subject, which is on no list of ours"
+                );
             } else {
                 tracing::debug!(connection, subject, "{user} may not {act} this subject");
             }
@@ -191,7 +196,11 @@ impl Known {
             return;
         }
         if self.said.insert(key.clone()) {
-            tracing::warn!(connection, capability, "{user} {missing}; `gatewatch permissions` prints what is needed");
+            tracing::warn!(
+                connection,
+                capability,
+                "{user} {missing}; `gatewatch permissions` prints what is needed"
+            );
         } else {
             tracing::debug!(connection, capability, "{user} {missing}");
         }

@@ -67,7 +67,8 @@ fn whoever_watches_hears_of_changes_only() {
     let (rights, _) = rights();
     let mut watched = rights.lacks();
     assert!(!watched.has_changed().unwrap());
-    let denied = Granted { publish: Grants { allow: vec!["x".to_owned()], deny: Vec::new() }, ..Granted::default() };
+    let denied =
+        Granted { publish: Grants { allow: vec!["x".to_owned()], deny: Vec::new() }, ..Granted::default() };
     let missing = permission::missing(rights.list(User::System), &denied);
     rights.found(User::System, EAST, &missing);
     assert!(watched.has_changed().unwrap());

@@ -52,9 +52,8 @@ pub(crate) fn all(user: User) -> Vec<Permission> {
 
 /// Two clusters of one server each, in which the lab's own clients may do everything.
 pub(crate) fn pair() -> Builder {
-    let login = |user: &str| {
-        async_nats::ConnectOptions::with_user_and_password(user.to_owned(), PASSWORD.to_owned())
-    };
+    let login =
+        |user: &str| async_nats::ConnectOptions::with_user_and_password(user.to_owned(), PASSWORD.to_owned());
     Supercluster::builder()
         .cluster("east", 1)
         .cluster("west", 1)

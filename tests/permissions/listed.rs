@@ -27,7 +27,8 @@ fn the_verb_prints_the_lists_of_the_configuration_in_force() {
     let run = |args: &[&str]| {
         let dir = tempfile::tempdir().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_gatewatch"));
-        let output = command.arg("permissions").args(args).current_dir(dir.path()).env_clear().output().unwrap();
+        let output =
+            command.arg("permissions").args(args).current_dir(dir.path()).env_clear().output().unwrap();
         assert!(output.status.success(), "{output:?}");
         String::from_utf8(output.stdout).unwrap()
     };

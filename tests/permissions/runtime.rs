@@ -13,8 +13,7 @@ use tokio::time::{sleep, timeout};
 
 fn accounts(system: &[Capability]) -> String {
     let mut users = Users::default();
-    let may: Vec<_> =
-        all(User::System).into_iter().filter(|may| !system.contains(&may.capability)).collect();
+    let may: Vec<_> = all(User::System).into_iter().filter(|may| !system.contains(&may.capability)).collect();
     users.add(User::System, "system", &may);
     users.add(User::Alerts, "alerts", &all(User::Alerts));
     users.config()
@@ -85,7 +84,9 @@ async fn a_system_user_that_may_ask_nothing_is_told_so_at_once() {
         other => panic!("{other:?}"),
     };
     assert!(began.mono().0 < Duration::from_secs(20), "{:?}", began.mono());
-    for needed in ["user \"system\"", "is accepted, but may not publish `$SYS.REQ.SERVER.", "at least one question"] {
+    for needed in
+        ["user \"system\"", "is accepted, but may not publish `$SYS.REQ.SERVER.", "at least one question"]
+    {
         assert!(error.contains(needed), "{error}");
     }
 }
@@ -105,7 +106,8 @@ async fn streams_that_exist_are_used_and_missing_ones_are_named_when_they_may_no
     })
     .await;
     let text = said(&daemon.lacks().borrow())[0].clone();
-    let expected = "gatewatch/alerts: the alert user may not publish `$JS.API.STREAM.CREATE.GATEWATCH_ALERTS`: ";
+    let expected =
+        "gatewatch/alerts: the alert user may not publish `$JS.API.STREAM.CREATE.GATEWATCH_ALERTS`: ";
     assert!(text.starts_with(expected), "{text}");
     drop(daemon);
 

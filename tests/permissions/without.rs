@@ -81,14 +81,20 @@ async fn each_single_permission_that_is_missing_is_named_and_the_rest_works() {
     assert_eq!(running.len(), cases.len() - cases.iter().filter(|case| case.cannot_start()).count());
     for (case, daemon) in &running {
         is_named(case, daemon).await;
-        let basis =
-            if case.missing.capability == Capability::Beats { Basis::Reports } else { Basis::Beats };
-        until(daemon, &format!("{}: both links are up", case.name), |snapshot| links_up(snapshot, basis)).await;
+        let basis = if case.missing.capability == Capability::Beats { Basis::Reports } else { Basis::Beats };
+        until(daemon, &format!("{}: both links are up", case.name), |snapshot| links_up(snapshot, basis))
+            .await;
     }
     sleep(QUIET).await;
     for (case, daemon) in &running {
         let snapshot = daemon.snapshot().borrow().clone().unwrap();
-        assert!(snapshot.incidents.is_empty(), "{}: {:?}: {:#?}", case.name, case.missing, snapshot.incidents);
+        assert!(
+            snapshot.incidents.is_empty(),
+            "{}: {:?}: {:#?}",
+            case.name,
+            case.missing,
+            snapshot.incidents
+        );
     }
 
     let told = everybody_tells(&lab, &running).await;

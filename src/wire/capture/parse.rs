@@ -107,8 +107,7 @@ fn connection(
             return Ok(Recorded::Mark { at, text: format!("{cluster}: {error}") });
         }
         other => {
-            let expected =
-                "dialling, connected, reconnected, disconnected, dropped, beats_off, or a text that begins with error";
+            let expected = "dialling, connected, reconnected, disconnected, dropped, beats_off, or a text that begins with error";
             return Err(CaptureError::BadValue {
                 line: number,
                 field: "connection",

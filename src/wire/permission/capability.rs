@@ -157,7 +157,9 @@ impl Capability {
                 "the configuration of servers is unknown: other clusters are not discovered (give them as [[vantage]]), configured links \
                  that never came up and drift are not found"
             }
-            Self::AskJetStream => "streams are not looked at: mirrors and sources across a cut link are not told",
+            Self::AskJetStream => {
+                "streams are not looked at: mirrors and sources across a cut link are not told"
+            }
             Self::Echo => "a dead connection of ours is noticed after some 15 s instead of 1.5 s",
             Self::OwnRights => "missing permissions are noticed only once they are needed",
             Self::HearStats => {
@@ -176,8 +178,12 @@ impl Capability {
                 "the state of a former life is not read, nor silences and requests to forget: after a restart open incidents are told anew"
             }
             Self::Lease => "no lease: of several gatewatch every one speaks",
-            Self::FindStreams => "whether the streams exist cannot be told: nothing is created, storing is tried blindly",
-            Self::CreateStreams => "missing streams are not created: create them by hand, see `gatewatch permissions`",
+            Self::FindStreams => {
+                "whether the streams exist cannot be told: nothing is created, storing is tried blindly"
+            }
+            Self::CreateStreams => {
+                "missing streams are not created: create them by hand, see `gatewatch permissions`"
+            }
             Self::CheckStored => "what was sent just before a crash may be stored twice",
             Self::ReadHistory => "the history cannot be read",
             Self::Follow => "`gatewatch watch` hears nothing",

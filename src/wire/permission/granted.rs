@@ -54,7 +54,8 @@ impl Granted {
         }
         let answer: Answer = serde_json::from_slice(answer).ok()?;
         let permissions = answer.data.permissions;
-        let (publish, subscribe) = permissions.map(|given| (given.publish, given.subscribe)).unwrap_or_default();
+        let (publish, subscribe) =
+            permissions.map(|given| (given.publish, given.subscribe)).unwrap_or_default();
         Some(Self { publish: publish.unwrap_or_default(), subscribe: subscribe.unwrap_or_default() })
     }
 

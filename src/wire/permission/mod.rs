@@ -217,9 +217,7 @@ pub fn missing(needed: &[Permission], granted: &Granted) -> Vec<Missing> {
 /// The permission of this list that covers what was refused.
 #[must_use]
 pub fn covering<'a>(needed: &'a [Permission], act: Act, subject: &str) -> Option<&'a Permission> {
-    needed
-        .iter()
-        .find(|permission| permission.act == act && pattern::covers(&permission.subject, subject))
+    needed.iter().find(|permission| permission.act == act && pattern::covers(&permission.subject, subject))
 }
 
 impl Act {

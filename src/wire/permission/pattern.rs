@@ -48,9 +48,15 @@ mod tests {
 
     #[test]
     fn a_pattern_does_not_cover_what_is_wider_or_elsewhere() {
-        for (pattern, needed) in
-            [("a.b", "a.*"), ("a.*", "a.>"), ("a.>", "a"), ("a.b.>", "a.>"), ("a", "a.b"), ("*", ">"), ("", "a")]
-        {
+        for (pattern, needed) in [
+            ("a.b", "a.*"),
+            ("a.*", "a.>"),
+            ("a.>", "a"),
+            ("a.b.>", "a.>"),
+            ("a", "a.b"),
+            ("*", ">"),
+            ("", "a"),
+        ] {
             assert!(!covers(pattern, needed), "{pattern} {needed}");
         }
     }

@@ -77,7 +77,9 @@ pub fn json(names: &Names, users: &BTreeSet<User>, tier: Tier) -> Value {
 fn heading(user: User, tier: Tier) -> &'static str {
     match (user, tier) {
         (User::System, _) => "in the system account",
-        (User::Alerts, Tier::Creates) => "in the alert account; creates the streams and buckets that are missing",
+        (User::Alerts, Tier::Creates) => {
+            "in the alert account; creates the streams and buckets that are missing"
+        }
         (User::Alerts, Tier::Existing) => "in the alert account; uses streams and buckets that exist",
     }
 }

@@ -41,8 +41,12 @@ fn a_missing_permission_is_told_with_what_is_lost() {
     granted.publish.deny.push("$SYS.REQ.SERVER.*.IDZ".to_owned());
     granted.subscribe.deny.push("$SYS.ACCOUNT.>".to_owned());
     let told: Vec<String> = missing(&list, &granted).iter().map(ToString::to_string).collect();
-    assert!(told[0].starts_with("may not publish `$SYS.REQ.SERVER.*.IDZ`: beats off, basis reports"), "{told:?}");
-    let clients = "may not subscribe to `$SYS.ACCOUNT.*.CONNECT`, `$SYS.ACCOUNT.*.DISCONNECT`: client connections";
+    assert!(
+        told[0].starts_with("may not publish `$SYS.REQ.SERVER.*.IDZ`: beats off, basis reports"),
+        "{told:?}"
+    );
+    let clients =
+        "may not subscribe to `$SYS.ACCOUNT.*.CONNECT`, `$SYS.ACCOUNT.*.DISCONNECT`: client connections";
     assert!(told[1].starts_with(clients), "{told:?}");
 }
 
@@ -62,7 +66,10 @@ fn a_refused_subject_is_found_in_the_list() {
     assert_eq!(alerts("gatewatch.alert.critical.gateway_down.a.b"), Some(Capability::PublishAlerts));
     assert_eq!(alerts("$KV.GATEWATCH.snapshot"), Some(Capability::WriteState));
     assert_eq!(alerts("$KV.GATEWATCH_LEASE.speaker"), Some(Capability::Lease));
-    assert_eq!(alerts("$JS.API.CONSUMER.CREATE.GATEWATCH_ALERTS.x.gatewatch.alert.>"), Some(Capability::ReadHistory));
+    assert_eq!(
+        alerts("$JS.API.CONSUMER.CREATE.GATEWATCH_ALERTS.x.gatewatch.alert.>"),
+        Some(Capability::ReadHistory)
+    );
     assert_eq!(alerts("$JS.API.STREAM.DELETE.GATEWATCH_ALERTS"), None);
 }
 
@@ -114,5 +121,7 @@ fn every_word_and_text_is_its_own() {
 fn the_commands_quote_every_subject() {
     let text = nsc(&names(), User::System, Tier::Creates);
     assert!(text.contains(" \\\n  --allow-pub '$SYS.REQ.SERVER.*.IDZ' \\\n"), "{text}");
-    assert!(text.ends_with("nsc generate creds --account SYS --name gatewatch-system > gatewatch-system.creds\n"));
+    assert!(
+        text.ends_with("nsc generate creds --account SYS --name gatewatch-system > gatewatch-system.creds\n")
+    );
 }

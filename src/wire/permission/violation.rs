@@ -25,7 +25,10 @@ mod tests {
     #[test]
     fn the_servers_words_are_understood() {
         for (words, expected) in [
-            ("Permissions Violation for Publish to \"$SYS.REQ.SERVER.NA.IDZ\"", (Act::Publish, "$SYS.REQ.SERVER.NA.IDZ")),
+            (
+                "Permissions Violation for Publish to \"$SYS.REQ.SERVER.NA.IDZ\"",
+                (Act::Publish, "$SYS.REQ.SERVER.NA.IDZ"),
+            ),
             ("Permissions Violation for Subscription to \"a.>\"", (Act::Subscribe, "a.>")),
             ("permissions violation for subscription to \"a.>\" using queue \"q\"", (Act::Subscribe, "a.>")),
         ] {
