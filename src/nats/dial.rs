@@ -12,11 +12,12 @@ use crate::config::connection::ConnectionSettings;
 use crate::model::ask::Survey;
 use crate::model::ids::{ClusterName, ServerId};
 use crate::model::observation::Disconnect;
-use crate::wire::permission::{Act, User};
+use crate::wire::permission::{Capability, User};
 use crate::wire::sys::subject;
 use async_nats::{Client, ServerAddr, Subject, Subscriber};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -30,6 +31,12 @@ use tokio::time::{sleep, timeout};
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
 /// How long a question may stay unanswered before the next one is asked beside it: our user may not be allowed to ask it.
 const NEXT_QUESTION: Duration = Duration::from_millis(300);
+/// What a server is asked in the checks: whoever gets any answer is in its system account.
+const QUESTIONS: [(Survey, Capability); 3] = [
+    (Survey::Stats, Capability::AskStats),
+    (Survey::Gateways, Capability::AskGateways),
+    (Survey::Config, Capability::AskConfig),
+];
 /// How long one address behind a host name may take to refuse.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long an address may stay silent before the next one is tried beside it.
@@ -272,6 +279,8 @@ impl Door {
             Ok(passed) => passed?,
             Err(_) => return Err(self.silent(address, &mut events)),
         };
+        // What was refused to an earlier connection of this name is history.
+        self.rights.ended(&self.role.connection_name());
         Ok(Line { client, address: address.clone(), server, cluster, subscriptions, echo, events })
     }
 
@@ -287,28 +296,31 @@ impl Door {
         Ok(subscriptions)
     }
 
-    /// Why a server did not answer: because it refuses what was asked, or for no reason that it gives.
+    /// Why a server did not answer: because it refuses all that was asked, or the inbox, or for no reason that it gives. Whatever else
+    /// it refuses does not explain silence.
     fn silent(&self, address: &ServerAddr, events: &mut mpsc::Receiver<ConnectionEvent>) -> DialError {
         let connection = self.role.connection_name();
-        let mut refused = Vec::new();
+        let mut refused: BTreeMap<Capability, String> = BTreeMap::new();
         while let Ok(event) = events.try_recv() {
             let ConnectionEvent::ServerError(error) = event else { continue };
-            if let Some(refusal) = self.rights.refused(User::System, &connection, &error) {
-                let act = format!("{} `{}`", refusal.act, refusal.subject);
-                // Answers go to an inbox of the client's, which nobody knows by its full name.
-                let inbox = format!("{} `{}.>`", Act::Subscribe, self.settings.inbox_prefix);
-                let ours =
-                    refusal.act == Act::Subscribe && refusal.subject.starts_with(&self.settings.inbox_prefix);
-                let act = if ours { inbox } else { act };
-                if !refused.contains(&act) {
-                    refused.push(act);
-                }
-            }
+            let refusal = self.rights.refused(User::System, &connection, &error);
+            let Some(refusal) = refusal else { continue };
+            let Some(capability) = refusal.capability else { continue };
+            // The client's own inboxes are known by their beginning only.
+            let inbox = format!("{}.>", self.settings.inbox_prefix);
+            let subject = if capability == Capability::Answers { inbox } else { refusal.subject };
+            refused.entry(capability).or_insert_with(|| format!("{} `{subject}`", refusal.act));
         }
+        let all_asked = QUESTIONS.iter().all(|(_, capability)| refused.contains_key(capability));
         let address = shown(address);
-        if refused.is_empty() {
+        if !all_asked && !refused.contains_key(&Capability::Answers) {
             return DialError::Silent { address, limit: CHECK_LIMIT };
         }
+        let explains = |capability: &Capability| {
+            *capability == Capability::Answers || QUESTIONS.iter().any(|(_, asked)| asked == capability)
+        };
+        refused.retain(|capability, _| explains(capability));
+        let refused = refused.into_values().collect();
         DialError::NotPermitted { address, login: self.settings.credentials.describe(), refused }
     }
 
@@ -320,10 +332,10 @@ impl Door {
         server: &ServerId,
         address: &ServerAddr,
     ) -> Result<(), DialError> {
-        let mut questions: FuturesUnordered<_> = [Survey::Stats, Survey::Gateways, Survey::Config]
+        let mut questions: FuturesUnordered<_> = QUESTIONS
             .into_iter()
             .zip(0_u32..)
-            .map(|(what, place)| async move {
+            .map(|((what, _), place)| async move {
                 sleep(NEXT_QUESTION * place).await;
                 client.request(subject::request(server, what), bytes::Bytes::new()).await
             })
