@@ -61,6 +61,7 @@
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
 //! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
+//! - A new subject to publish on or listen to: `wire/permission` and the README, or the lab's servers refuse it.
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.
 

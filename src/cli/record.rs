@@ -21,6 +21,7 @@ use crate::model::time::Now;
 use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Request, relay_probes};
 use crate::nats::probe::Prober;
+use crate::nats::rights::Rights;
 use crate::wire::text;
 use clap::Args;
 use file::Recorder;
@@ -117,9 +118,11 @@ async fn record(
     // Ends with the prober.
     tokio::spawn(relay);
     let counts = Arc::clone(&metrics);
+    let rights = Rights::new(&settings.names(), Arc::clone(&metrics));
     let wiring = Wiring {
         clock,
         metrics,
+        rights,
         heard: heard_sender,
         requests: request_receiver,
         tap: Some(tap),

@@ -7,6 +7,7 @@
 //!                                       driver --watch<Snapshot>--> state (KV), embedders
 //! ```
 
+mod alerts;
 mod dispatch;
 pub mod driver;
 pub mod health;
@@ -20,18 +21,20 @@ use crate::model::health::OutboxHealth;
 use crate::model::ids::InstanceName;
 use crate::model::snapshot::Snapshot;
 use crate::nats::StartError;
-use crate::nats::connect::{ConnectionEvent, Role, connect};
+use crate::nats::connect::{Role, connect};
 use crate::nats::connect_error::ConnectError;
 use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Tap, relay_probes};
 use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
+use crate::nats::rights::{Lack, Rights};
 use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
+use alerts::Follower;
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
-use health::{Monitor, Pulse, Readiness, Refusal};
+use health::{Monitor, Pulse, Readiness};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +80,7 @@ pub enum RunError {
 pub struct Daemon {
     clock: Clock,
     metrics: Arc<Metrics>,
+    rights: Arc<Rights>,
     snapshot: watch::Receiver<Option<Snapshot>>,
     provisioning: watch::Receiver<Provisioning>,
     readiness: watch::Receiver<Readiness>,
@@ -118,7 +122,17 @@ impl Daemon {
             .await
             .map_err(|error| RunError::Alerts(error.into()))?;
         let ((connected, alerts), (refused, refusals)) = (watch::channel(false), watch::channel(None));
-        tasks.spawn(follow_events(connection_events, clock, connected, refused));
+        let rights = Rights::new(&settings.names(), Arc::clone(&metrics));
+        let follower = Follower {
+            client: client.clone(),
+            connection: role.connection_name(),
+            events: connection_events,
+            rights: Arc::clone(&rights),
+            clock,
+            connected,
+            refused,
+        };
+        tasks.spawn(follower.run(shutdown.child_token()));
         let missing = Arc::new(Notify::new());
         let (progress, provisioning) = watch::channel(Provisioning::default());
         let keeper = Keeper {
@@ -149,6 +163,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             heard: heard_by_driver,
             requests: requested,
+            rights: Arc::clone(&rights),
             tap,
             shutdown: shutdown.clone(),
         };
@@ -216,6 +231,7 @@ impl Daemon {
         Ok(Self {
             clock,
             metrics,
+            rights,
             snapshot,
             provisioning,
             readiness,
@@ -252,6 +268,12 @@ impl Daemon {
     #[must_use]
     pub fn pulse(&self) -> Pulse {
         self.pulse.clone()
+    }
+
+    /// What our users may not do though they should, with what is lost without it; empty when all is well.
+    #[must_use]
+    pub fn lacks(&self) -> watch::Receiver<Vec<Lack>> {
+        self.rights.lacks()
     }
 
     /// What is counted.
@@ -306,39 +328,5 @@ pub fn policy(settings: &Settings) -> Policy {
         ask_jetstream: settings.survey.jetstream_every.is_some(),
         ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
-    }
-}
-
-/// Logs what happens to the connection to the alert account, and keeps what that says of our own health.
-async fn follow_events(
-    mut events: mpsc::Receiver<ConnectionEvent>,
-    clock: Clock,
-    connected: watch::Sender<bool>,
-    refused: watch::Sender<Refusal>,
-) {
-    while let Some(event) = events.recv().await {
-        match event {
-            ConnectionEvent::Connected => {
-                connected.send_replace(true);
-                tracing::info!("connected to the alert account");
-            }
-            ConnectionEvent::Disconnected => {
-                connected.send_replace(false);
-                tracing::warn!("connection to the alert account lost");
-            }
-            ConnectionEvent::LameDuck | ConnectionEvent::Closing => {
-                tracing::info!("the server of the alert connection is about to leave");
-            }
-            ConnectionEvent::SlowConsumer(_) => {}
-            ConnectionEvent::AttemptFailed(error) => {
-                tracing::warn!(error, "no connection to the alert account");
-            }
-            ConnectionEvent::ServerError(error) => {
-                tracing::warn!(error, "the alert account's server reports an error");
-                if error.to_lowercase().contains("permissions violation for publish") {
-                    refused.send_replace(Some((clock.mono(), error)));
-                }
-            }
-        }
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the counters' names and meaning. Knows no exposition format, takes no lock and reads no clock: counting is one relaxed
 //! atomic addition, so it may be done per message.
 
+use crate::wire::permission::Capability;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows while the process lives.
@@ -161,6 +162,17 @@ const PROBE_FINDINGS: &[&str] = &[
     "greeted",
 ];
 
+/// What permissions are for, as the list of them words it.
+const CAPABILITIES: &[&str] = &{
+    let mut words = [""; Capability::ALL.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = Capability::ALL[index].word();
+        index += 1;
+    }
+    words
+};
+
 metrics! {
     messages: Counter = Counter::default(), "messages",
         "Messages that were taken off the system-account connections.";
@@ -186,6 +198,10 @@ metrics! {
         "Connections given up because their server stopped answering.";
     server_errors: Counter = Counter::default(), "server_errors",
         "Errors a server reported on a connection, mostly a lacking permission.";
+    refusals: Kinds = Kinds::new("capability", CAPABILITIES), "permission_refusals",
+        "Publishes and subscriptions that a server refused for lack of a permission.";
+    permissions_missing: Kinds = Kinds::new("capability", CAPABILITIES), "permissions_found_missing",
+        "Looks at what our users may do that found a permission missing.";
     rounds: Counter = Counter::default(), "beat_rounds",
         "Rounds of beats that were asked, counted per cluster.";
     rounds_skipped: Counter = Counter::default(), "beat_rounds_skipped",

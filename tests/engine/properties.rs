@@ -400,13 +400,14 @@ impl Player {
     }
 
     fn vantage(&self, of: usize, event: u8) -> Input {
-        let what = match event % 8 {
+        let what = match event % 9 {
             0 => VantageEvent::Dialling,
             1..=3 => VantageEvent::Connected { server: None },
             4 => VantageEvent::Disconnected(Disconnect::Lost),
             5 => VantageEvent::Disconnected(Disconnect::Refused),
             6 => VantageEvent::Disconnected(Disconnect::TimedOut),
-            _ => VantageEvent::Dropped,
+            7 => VantageEvent::Dropped,
+            _ => VantageEvent::BeatsOff,
         };
         Input::Vantage(VantageChange { cluster: cluster(of), at: self.time().mono, what })
     }
