@@ -3,7 +3,12 @@
 #![expect(clippy::disallowed_methods, reason = "this module is the one reader of clocks")]
 
 use crate::model::time::{Mono, Now};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// Both clocks count as read at the same time when no more than this has passed in between.
+const TOGETHER: Duration = Duration::from_millis(10);
+/// How often reading them is repeated when this process did not run in between.
+const ATTEMPTS: u32 = 8;
 
 /// A monotonic clock with an origin, paired with the wall clock. Copies share the origin.
 #[derive(Debug, Clone, Copy)]
@@ -21,7 +26,20 @@ impl Clock {
     /// Reads both clocks.
     #[must_use]
     pub fn now(&self) -> Now {
-        Now { mono: self.mono(), wall: chrono::Utc::now() }
+        let read = || {
+            let before = self.mono();
+            let wall = chrono::Utc::now();
+            let now = Now { mono: self.mono(), wall };
+            (now, now.mono.since(before) <= TOGETHER)
+        };
+        let (mut now, mut together) = read();
+        for _ in 1..ATTEMPTS {
+            if together {
+                break;
+            }
+            (now, together) = read();
+        }
+        now
     }
 
     /// Reads the monotonic clock only.

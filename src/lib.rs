@@ -49,6 +49,7 @@
 //! - One task owns the engine. Nothing undecoded reaches it; nothing it puts out makes it wait.
 //! - Losing our own view is never evidence about servers: a beat counts as missed only where the vantage heard its own cluster at
 //!   the same time, and a span in which this process did not run counts for nothing.
+//! - Nothing that ails this process itself becomes a verdict about a cluster: it is an incident about this instance, and no more.
 //! - No link is called down without having been doubted first; no incident is resolved by the absence of news.
 //! - Two that can reach the lease never both speak; one that cannot reach it does (`nats/lease`). A standby's engine runs in full, hushed.
 //! - Names of servers and clusters are hostile until escaped ([`wire::token`]).
@@ -57,10 +58,12 @@
 //!
 //! - A new verdict rule: `engine`, the file of the thing that is judged (`servers`, `links`, `clusters`, `vantages`).
 //! - A new kind of incident: [`model::incident`], then `engine/correlate` (what explains what), then its texts in `wire/text`.
+//! - Something that can ail this process: [`model::health`], found out in `daemon/health`, weighed in `engine/own`, words in `wire/text/own`.
 //! - What a loss costs (accounts, copies that fall behind, time to resync): `engine/impact`; rates: `engine/traffic`.
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
 //! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
+//! - A new subject to publish on or listen to: `wire/permission` and the README, or the lab's servers refuse it.
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.
 

@@ -26,7 +26,7 @@ fn asked_for_help_goes_to_the_standard_output_and_lists_the_exit_codes() {
 
 #[test]
 fn every_verb_has_a_long_help_with_examples() {
-    let verbs: [&[&str]; 20] = [
+    let verbs: [&[&str]; 21] = [
         &["run"],
         &["demo"],
         &["status"],
@@ -38,6 +38,7 @@ fn every_verb_has_a_long_help_with_examples() {
         &["replay"],
         &["config", "check"],
         &["schema"],
+        &["permissions"],
         &["silence", "add"],
         &["silence", "list"],
         &["silence", "remove"],

@@ -449,7 +449,7 @@ fn checks_are_switched_off_by_name_and_their_numbers_must_fit_together() {
     let given = file("[checks]\ndisabled = ['gateway_down']\ncertificate_warn = '40d'\nclock_skew = '1ms'");
     let expected = [
         "gatewatch.toml:2: checks.disabled: \"gateway_down\" is not the name of a check; there are gateway_flapping, \
-         gateway_removed, config_drift, certificate_expiring, single_url, clock_skew, mixed_versions, routes_incomplete",
+         gateway_removed, config_drift, certificate_expiring, single_url, clock_skew, mixed_versions, routes_incomplete, gatewatch_impaired",
         "gatewatch.toml:4: checks.clock_skew: \"1ms\" is below the minimum of 500ms",
         "gatewatch.toml:3: checks.certificate_warn: 40d is above certificate_notice (30d)",
     ];

@@ -160,6 +160,7 @@ fn every_kind_and_cause_has_texts_that_say_something() {
         Subject::Pair(cluster("east"), cluster("west")),
         Subject::Cluster(cluster("east")),
         Subject::Server(server("east", "east-1")),
+        Subject::Instance("east".into()),
     ];
     let kinds = KindWord::ALL.iter().map(|&word| IncidentKind::from(word));
     for (kind, cause) in

@@ -65,6 +65,7 @@ fn the_format_reads_as_documented() {
         vantage(VantageEvent::Connected { server: Some(ServerId::from("N1")) }),
         vantage(VantageEvent::Disconnected(Disconnect::TimedOut)),
         vantage(VantageEvent::Dropped),
+        vantage(VantageEvent::BeatsOff),
         Recorded::Asked(Round { cluster: west.clone(), number: 7, at, through: Through::All }),
         Recorded::Stalled(Stall { from: Mono::from_millis(8_000), to: at }),
         Recorded::Mark { at, text: "break".to_owned() },
@@ -223,6 +224,7 @@ fn happenings() -> impl Strategy<Value = Recorded> {
     let event = prop_oneof![
         Just(VantageEvent::Dialling),
         Just(VantageEvent::Dropped),
+        Just(VantageEvent::BeatsOff),
         any::<Option<String>>()
             .prop_map(|id| VantageEvent::Connected { server: id.map(|id| ServerId::from(id.as_str())) }),
         prop::sample::select(vec![

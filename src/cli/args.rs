@@ -2,10 +2,15 @@
 
 use super::exit::EXIT_CODES;
 use super::term::ColorChoice;
-use super::{config, demo, forget, incidents, record, replay, run, schema, silence, status, watch};
+use super::{
+    config, demo, forget, incidents, permissions, record, replay, run, schema, silence, status, watch,
+};
 use crate::config::Override;
 use crate::model::incident::{IncidentKind, Severity};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::builder::TypedValueParser;
+use clap::error::ErrorKind;
+use clap::{Arg, Args, Command, Parser, Subcommand, ValueEnum};
+use std::ffi::OsStr;
 use std::path::PathBuf;
 
 const LONG_ABOUT: &str = "\
@@ -46,6 +51,7 @@ pub(super) enum Verb {
     Record(record::RecordArgs),
     Replay(replay::ReplayArgs),
     Config(config::ConfigArgs),
+    Permissions(permissions::PermissionsArgs),
     Schema(schema::SchemaArgs),
 }
 
@@ -92,7 +98,7 @@ pub(super) struct Global {
 #[derive(Debug, Clone, Default, Args)]
 pub(super) struct SetArgs {
     /// Any setting, repeatable: --set detect.beat_period=500ms
-    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = key_value, help_heading = "Settings")]
+    #[arg(long = "set", value_name = "KEY=VALUE", value_parser = KeyValue, help_heading = "Settings")]
     pub(super) set: Vec<(String, String)>,
 }
 
@@ -238,11 +244,25 @@ impl SetArgs {
     }
 }
 
-fn key_value(text: &str) -> Result<(String, String), String> {
-    match text.split_once('=') {
-        Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
-        Some(_) | None => {
-            Err("expected KEY=VALUE, for example detect.beat_period=500ms; `gatewatch config check` lists the keys".to_owned())
+/// Reads `KEY=VALUE`. Of what is none, nothing is repeated: it may well hold a secret.
+#[derive(Debug, Clone, Copy)]
+struct KeyValue;
+
+impl TypedValueParser for KeyValue {
+    type Value = (String, String);
+
+    fn parse_ref(
+        &self,
+        command: &Command,
+        _: Option<&Arg>,
+        value: &OsStr,
+    ) -> Result<Self::Value, clap::Error> {
+        match value.to_str().and_then(|text| text.split_once('=')) {
+            Some((key, value)) if !key.trim().is_empty() => Ok((key.trim().to_owned(), value.trim().to_owned())),
+            Some(_) | None => Err(command.clone().error(
+                ErrorKind::ValueValidation,
+                "--set: expected KEY=VALUE, for example detect.beat_period=500ms; `gatewatch config check` lists the keys",
+            )),
         }
     }
 }

@@ -33,8 +33,8 @@ pub(super) const EXIT_CODES: &str = "Exit codes:
    3  status: unknown, there is no fresh snapshot
   64  bad arguments or configuration; nothing was opened
   65  a file that was to be read is bad
-  69  a server, or what it should hold, cannot be reached
-  70  anything else that failed";
+  69  a server, or what it should hold, cannot be reached (run: it was not all stored in time)
+  70  anything else that failed (run: a second signal ended it at once)";
 
 impl Exit {
     /// The number.

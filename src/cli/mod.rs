@@ -8,6 +8,7 @@ mod exit;
 mod load;
 mod logging;
 mod names;
+mod notify;
 mod reach;
 #[cfg(test)]
 mod samples;
@@ -19,6 +20,7 @@ mod config;
 mod demo;
 mod forget;
 mod incidents;
+mod permissions;
 mod record;
 mod replay;
 mod run;
@@ -68,6 +70,7 @@ fn perform(cli: Cli) -> Result<Exit, Failure> {
         Verb::Record(args) => block_on(record::run(&global, args)),
         Verb::Replay(args) => replay::run(&global, &args),
         Verb::Config(args) => config::run(&global, &args),
+        Verb::Permissions(args) => permissions::run(&global, &args),
         Verb::Schema(args) => schema::run(&args),
     }
 }

@@ -14,6 +14,7 @@ use super::term::tell;
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::daemon::driver::{Driver, Sink, Wires};
+use crate::daemon::health::Pulse;
 use crate::engine::Output;
 use crate::metrics::Metrics;
 use crate::model::time::Now;
@@ -21,6 +22,7 @@ use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Request, relay_probes};
 use crate::nats::lease::Floor;
 use crate::nats::probe::Prober;
+use crate::nats::rights::Rights;
 use crate::wire::text;
 use clap::Args;
 use file::Recorder;
@@ -116,9 +118,12 @@ async fn record(
     let relay = relay_probes(probed, heard_sender.downgrade(), Some(tap.clone()), Arc::clone(&metrics));
     // Ends with the prober.
     tokio::spawn(relay);
+    let counts = Arc::clone(&metrics);
+    let rights = Rights::new(&settings.names(), Arc::clone(&metrics));
     let wiring = Wiring {
         clock,
         metrics,
+        rights,
         heard: heard_sender,
         requests: request_receiver,
         tap: Some(tap),
@@ -130,11 +135,10 @@ async fn record(
         fleet = Fleet::start(&settings, wiring) => fleet.map_err(Failure::unavailable)?,
     };
     let policy = crate::daemon::policy(&settings);
-    let driver = Driver::new(
-        policy,
-        Wires { clock, heard, memory, wishes, snapshot, floor: Floor::always() },
-        AskBack { requests, prober },
-    );
+    let (_, own) = mpsc::channel(1);
+    let pulse = Pulse::default();
+    let wires = Wires { clock, heard, memory, wishes, floor: Floor::always(), own, pulse, metrics: counts, snapshot };
+    let driver = Driver::new(policy, wires, AskBack { requests, prober });
     driver.run(shutdown).await;
     fleet.stop().await;
     Ok(())

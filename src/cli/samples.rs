@@ -2,6 +2,7 @@
 
 use crate::model::cause::{Cause, CauseKind};
 use crate::model::evidence::{Evidence, Says};
+use crate::model::health::{Ailment, AilmentStatus, OwnStatus};
 use crate::model::ids::{ClusterName, Link, ServerKey, ServerLink};
 use crate::model::impact::Impact;
 use crate::model::incident::{
@@ -52,6 +53,7 @@ pub(super) fn healthy() -> Snapshot {
     let pairs = CLUSTERS.iter().flat_map(|from| CLUSTERS.iter().map(move |to| (*from, *to)));
     Snapshot {
         at: at(60.0),
+        own: Some(OwnStatus { instance: "gatewatch".into(), lacks: Vec::new(), ailments: Vec::new() }),
         vantages: CLUSTERS
             .iter()
             .map(|name| VantageStatus { cluster: (*name).into(), state: VantageState::Sound, since: at(0.0) })
@@ -118,6 +120,8 @@ pub(super) fn degraded() -> Snapshot {
             status.servers.iter_mut().for_each(|server| server.latency = None);
         }
     }
+    snapshot.own.as_mut().unwrap().ailments =
+        vec![AilmentStatus { ailment: Ailment::Behind, since: at(50.0) }];
     snapshot.incidents = vec![degraded_incident()];
     snapshot
 }

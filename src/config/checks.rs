@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// Kinds that can be switched off.
-const KINDS: [IncidentKind; 8] = [
+const KINDS: [IncidentKind; 9] = [
     IncidentKind::GatewayFlapping,
     IncidentKind::GatewayRemoved,
     IncidentKind::ConfigDrift,
@@ -18,6 +18,7 @@ const KINDS: [IncidentKind; 8] = [
     IncidentKind::ClockSkew,
     IncidentKind::MixedVersions,
     IncidentKind::RoutesIncomplete,
+    IncidentKind::GatewatchImpaired,
 ];
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);

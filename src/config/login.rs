@@ -66,8 +66,8 @@ fn credentials(section: &Section<'_>, places: &Places) -> Option<Credentials> {
     }
     let kind = pick(section, &KINDS)?;
     match kind[0] {
-        "creds" => section.get("creds", |node| places.readable(node)).map(Credentials::CredsFile),
-        "nkey" => section.get("nkey", |node| places.readable(node)).map(Credentials::NkeyFile),
+        "creds" => section.get("creds", |node| places.secret(node)).map(Credentials::CredsFile),
+        "nkey" => section.get("nkey", |node| places.secret(node)).map(Credentials::NkeyFile),
         "user" => user(section, places),
         _ => secret(section, places, ["token", "token_file"]).map(Credentials::Token),
     }
@@ -92,7 +92,7 @@ fn secret(section: &Section<'_>, places: &Places, [inline, file]: [&'static str;
     if picked[0] == inline {
         return section.get(inline, parse::text).map(Secret::new).map(SecretSource::Inline);
     }
-    section.get(file, |node| places.readable(node)).map(SecretSource::File)
+    section.get(file, |node| places.secret(node)).map(SecretSource::File)
 }
 
 /// The one alternative that was given at the highest rank: a flag replaces the credentials of the file also when
@@ -116,7 +116,7 @@ fn tls(parent: &Section<'_>, places: &Places) -> Option<TlsSettings> {
     let section = parent.section("tls");
     let ca = section.get("ca", |node| places.readable(node));
     let cert = section.get("cert", |node| places.readable(node));
-    let key = section.get("key", |node| places.readable(node));
+    let key = section.get("key", |node| places.secret(node));
     let first = section.or("first", false, parse::boolean);
     let required = section.or("required", false, parse::boolean);
     for (given, missing) in [("cert", "key"), ("key", "cert")] {

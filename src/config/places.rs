@@ -46,6 +46,19 @@ impl Places {
         Ok(path)
     }
 
+    /// As [`Places::readable`], for a file that holds a secret. What looks like the secret itself, given in place of the file, is not
+    /// repeated in what is said of it.
+    pub(super) fn secret(&self, node: &Node) -> Result<PathBuf, String> {
+        let given = parse::text(node)?;
+        self.readable(node).map_err(|error| {
+            if is_name_of_a_file(&given) {
+                error
+            } else {
+                "cannot read the file of this name; a file is wanted here, not what is in it".to_owned()
+            }
+        })
+    }
+
     fn expand(&self, given: &str) -> Result<PathBuf, String> {
         match (given.strip_prefix("~/"), &self.home) {
             (None, _) => Ok(PathBuf::from(given)),
@@ -53,6 +66,12 @@ impl Places {
             (Some(_), None) => Err(format!("{given:?} needs HOME to be set")),
         }
     }
+}
+
+/// Whether it looks like a path, and neither like a seed, a password, a JWT nor the text of a credentials or key file.
+fn is_name_of_a_file(text: &str) -> bool {
+    let is_path = text.contains(['/', '.']);
+    is_path && !text.starts_with("eyJ") && !text.contains("-----BEGIN") && !text.contains('\n')
 }
 
 fn check_readable(path: &Path) -> io::Result<()> {

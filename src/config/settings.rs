@@ -4,6 +4,7 @@ use super::connection::ConnectionSettings;
 use crate::engine::Checks;
 use crate::model::ids::ClusterName;
 use crate::model::intent::Expectations;
+use crate::wire::permission::Names;
 use std::num::{NonZeroU8, NonZeroU32, NonZeroU64};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -39,6 +40,22 @@ pub struct Settings {
     pub lease: LeaseSettings,
     /// `[log]`: what is logged and how.
     pub log: LogSettings,
+}
+
+impl Settings {
+    /// The names of which the subjects are made that our users must be allowed.
+    #[must_use]
+    pub fn names(&self) -> Names {
+        let vantages = self.vantages.iter().map(|vantage| &vantage.connection.inbox_prefix);
+        Names {
+            subject_prefix: self.alerts.subject_prefix.clone(),
+            alerts_stream: self.alerts.alerts_stream.clone(),
+            events_stream: self.alerts.events_stream.clone(),
+            bucket: self.alerts.bucket.clone(),
+            system_inboxes: vantages.chain([&self.system.inbox_prefix]).cloned().collect(),
+            alerts_inbox: self.alerts.connection.inbox_prefix.clone(),
+        }
+    }
 }
 
 /// `[alerts]`: where alerts go and how long their history is kept.

@@ -4,8 +4,11 @@
 //! not run for a while, the engine is told first: beats of that span prove nothing. Among several gatewatch it also sees to it that nothing is
 //! put out when it is not ours to speak.
 
+use super::health::{ClockWatch, Pulse};
 use crate::clock::Clock;
 use crate::engine::{Engine, Input, Output, Policy};
+use crate::metrics::Metrics;
+use crate::model::health::OwnNews;
 use crate::model::incident::Memory;
 use crate::model::intent::Wish;
 use crate::model::observation::Stall;
@@ -13,6 +16,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::nats::heard::Heard;
 use crate::nats::lease::{Call, Floor};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -21,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 const BATCH: usize = 1024;
 /// The snapshot is renewed at least this often while anything is heard, for latencies and counts.
 const SNAPSHOT_EVERY: Duration = Duration::from_secs(1);
+/// The loop turns at least this often, whether there is anything to do or not: so it is known to live.
+const TURN_EVERY: Duration = Duration::from_secs(1);
 
 /// What a driver is connected to.
 #[derive(Debug)]
@@ -35,6 +41,12 @@ pub struct Wires {
     pub wishes: mpsc::Receiver<Wish>,
     /// When it is ours to speak.
     pub floor: Floor,
+    /// What this process finds out about itself.
+    pub own: mpsc::Receiver<OwnNews>,
+    /// Beats with every turn.
+    pub pulse: Pulse,
+    /// Counts what happens to this process.
+    pub metrics: Arc<Metrics>,
     /// Where current truth is kept for whoever wants it.
     pub snapshot: watch::Sender<Option<Snapshot>>,
 }
@@ -62,6 +74,7 @@ pub struct Driver<S> {
     /// Since when nobody has spoken when we began to.
     untold_since: Mono,
     stall_after: Duration,
+    wall: ClockWatch,
     last_turn: Mono,
     last_snapshot: Mono,
     out: Vec<Output>,
@@ -82,19 +95,21 @@ impl<S: Sink> Driver<S> {
             speaks: true,
             untold_since: Mono::default(),
             stall_after,
+            wall: ClockWatch::default(),
             last_turn: now,
             last_snapshot: now,
             out: Vec::new(),
         }
     }
 
-    /// Runs until `shutdown`, or until nothing can be heard any more. Returns the sink.
+    /// Runs until `shutdown`, or until nothing can be heard any more. Leaves a last snapshot, and returns the sink.
     pub async fn run(mut self, shutdown: CancellationToken) -> S {
         let mut batch = Vec::with_capacity(BATCH);
         let mut restoring = true;
         loop {
-            let due = self.engine.next_deadline().map(|due| due.at);
-            let wake = self.wires.clock.instant(due.unwrap_or_default());
+            let turn = self.last_turn + TURN_EVERY;
+            let due = self.engine.next_deadline().map_or(turn, |due| due.at.min(turn));
+            let wake = self.wires.clock.instant(due);
             tokio::select! {
                 biased;
                 () = shutdown.cancelled() => break,
@@ -113,9 +128,11 @@ impl<S: Sink> Driver<S> {
                     }
                     self.turn(due, batch.drain(..).map(input));
                 }
-                () = tokio::time::sleep_until(wake), if due.is_some() => self.turn(due, std::iter::empty()),
+                Some(news) = self.wires.own.recv() => self.turn(due, std::iter::once(Input::Own(news))),
+                () = tokio::time::sleep_until(wake) => self.turn(due, std::iter::empty()),
             }
         }
+        self.wires.snapshot.send_replace(Some(self.engine.snapshot(self.wires.clock.now())));
         self.sink
     }
 
@@ -147,17 +164,11 @@ impl<S: Sink> Driver<S> {
         self.engine.handle_into(input, now, &mut self.out);
     }
 
-    fn turn(&mut self, due: Option<Mono>, inputs: impl Iterator<Item = Input>) {
+    fn turn(&mut self, due: Mono, inputs: impl Iterator<Item = Input>) {
         let now = self.wires.clock.now();
+        self.wires.pulse.beat();
         self.follow_the_floor(now, false);
-        if due.is_some_and(|due| now.mono.since(due) > self.stall_after) {
-            let stall = Stall { from: self.last_turn, to: now.mono };
-            tracing::warn!(
-                seconds = now.mono.since(stall.from).as_secs_f64(),
-                "this process did not run: beats of that span are void"
-            );
-            self.engine.handle_into(Input::Stalled(stall), now, &mut self.out);
-        }
+        self.look_at_clocks(due, now);
         for input in inputs {
             self.engine.handle_into(input, now, &mut self.out);
         }
@@ -170,6 +181,27 @@ impl<S: Sink> Driver<S> {
             self.sink.put(output, now);
         }
         self.sink.turned();
+    }
+
+    /// Whether this process did not run for a while, and whether the clock on the wall was set.
+    fn look_at_clocks(&mut self, due: Mono, now: Now) {
+        if now.mono.since(due) > self.stall_after {
+            let stall = Stall { from: self.last_turn, to: now.mono };
+            let span = now.mono.since(stall.from);
+            tracing::warn!(
+                seconds = span.as_secs_f64(),
+                "this process did not run: beats of that span are void"
+            );
+            self.wires.metrics.stalls.bump();
+            self.wires.metrics.stalled_ms.add(u64::try_from(span.as_millis()).unwrap_or(u64::MAX));
+            self.engine.handle_into(Input::Stalled(stall), now, &mut self.out);
+        }
+        if let Some(by) = self.wall.look(now) {
+            let seconds = by.as_seconds_f64();
+            tracing::warn!(seconds, "the clock on the wall was set; verdicts do not depend on it");
+            self.wires.metrics.clock_jumps.bump();
+            self.engine.handle_into(Input::Own(OwnNews::ClockJumped { by }), now, &mut self.out);
+        }
     }
 
     fn renew_snapshot(&mut self, now: Now) {

@@ -8,17 +8,21 @@
 //!                                       driver --watch<Snapshot>--> state (KV), embedders
 //! ```
 
+mod alerts;
 mod dispatch;
 pub mod driver;
+pub mod health;
 pub mod replay;
 
 use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::engine::Policy;
 use crate::metrics::Metrics;
+use crate::model::health::OutboxHealth;
+use crate::model::ids::InstanceName;
 use crate::model::snapshot::Snapshot;
 use crate::nats::StartError;
-use crate::nats::connect::{ConnectionEvent, Role, connect};
+use crate::nats::connect::{Role, connect};
 use crate::nats::connect_error::ConnectError;
 use crate::nats::fleet::{Fleet, Wiring};
 use crate::nats::heard::{Tap, relay_probes};
@@ -26,11 +30,14 @@ use crate::nats::lease::{Duty, Floor, Hearing, LeaseKeeper, floor};
 use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
+use crate::nats::rights::{Lack, Rights};
 use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
 use async_nats::Client;
+use alerts::Follower;
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
+use health::{Monitor, Pulse, Readiness};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +57,8 @@ const PROBED: usize = 64;
 /// Wishes on their way to the driver, and what became of them on the way back. When it is full, the one who reads the bucket waits,
 /// and an answer is left out: the request is then found unanswered after the next start.
 const WISHES: usize = 64;
+/// What this process finds out about itself on its way to the driver. When it is full, it is left out: the next is as good.
+const OWN_NEWS: usize = 4;
 /// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
 const SILENCES_WITHIN: Duration = Duration::from_secs(5);
 /// How long stopping may take to have everything stored.
@@ -74,9 +83,12 @@ pub enum RunError {
 pub struct Daemon {
     clock: Clock,
     metrics: Arc<Metrics>,
+    rights: Arc<Rights>,
     snapshot: watch::Receiver<Option<Snapshot>>,
     provisioning: watch::Receiver<Provisioning>,
     duty: watch::Receiver<Duty>,
+    readiness: watch::Receiver<Readiness>,
+    pulse: Pulse,
     publisher: Publisher,
     driver: JoinHandle<Dispatch>,
     fleet: Fleet,
@@ -84,7 +96,10 @@ pub struct Daemon {
     shutdown: CancellationToken,
     /// Dropped once everything is stored: others may speak then.
     leaving: DropGuard,
-    _running: DropGuard,
+    /// Ends what keeps the state: after everything else, so that what it stores last is the last there is.
+    state_shutdown: CancellationToken,
+    state: JoinHandle<()>,
+    _running: [DropGuard; 2],
 }
 
 impl Daemon {
@@ -105,14 +120,26 @@ impl Daemon {
         let (clock, metrics) = (Clock::start(), Arc::<Metrics>::default());
         let (tasks, shutdown) = (TaskTracker::new(), CancellationToken::new());
         // An error ends what was begun, and so does whoever drops the daemon.
-        let running = shutdown.clone().drop_guard();
+        let state_shutdown = CancellationToken::new();
+        let running = [shutdown.clone().drop_guard(), state_shutdown.clone().drop_guard()];
 
         let (events, connection_events) = mpsc::channel(CONNECTION_EVENTS);
         let role = Role::new(&settings.instance.name, "alerts");
         let client = connect(&settings.alerts.connection, &role, events)
             .await
             .map_err(|error| RunError::Alerts(error.into()))?;
-        tasks.spawn(log_events(connection_events));
+        let ((connected, alerts), (refused, refusals)) = (watch::channel(false), watch::channel(None));
+        let rights = Rights::new(&settings.names(), Arc::clone(&metrics));
+        let follower = Follower {
+            client: client.clone(),
+            connection: role.connection_name(),
+            events: connection_events,
+            rights: Arc::clone(&rights),
+            clock,
+            connected,
+            refused,
+        };
+        tasks.spawn(follower.run(shutdown.child_token()));
         let missing = Arc::new(Notify::new());
         let (progress, provisioning) = watch::channel(Provisioning::default());
         let keeper = Keeper {
@@ -143,6 +170,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             heard: heard_by_driver,
             requests: requested,
+            rights: Arc::clone(&rights),
             tap,
             shutdown: shutdown.clone(),
         };
@@ -173,8 +201,36 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             clock,
         };
-        tasks.spawn(keeper.run(shutdown.child_token()));
-        let wires = Wires { clock, heard, memory, wishes, floor, snapshot: current };
+        let state = tokio::spawn(keeper.run(state_shutdown.child_token()));
+        let ((news, own), pulse) = (mpsc::channel(OWN_NEWS), Pulse::default());
+        // Whoever owns the outbox sends here.
+        let (_outbox, outbox) = watch::channel(OutboxHealth::Fine);
+        let (told, readiness) = watch::channel(Readiness::default());
+        let monitor = Monitor {
+            clock,
+            metrics: Arc::clone(&metrics),
+            pulse: pulse.clone(),
+            alerts,
+            refusals,
+            provisioning: provisioning.clone(),
+            outbox,
+            snapshots: snapshot.clone(),
+            news,
+            readiness: told,
+        };
+        tasks.spawn(monitor.run(shutdown.child_token()));
+        let (pulse_of_driver, counts) = (pulse.clone(), Arc::clone(&metrics));
+        let wires = Wires {
+            clock,
+            heard,
+            memory,
+            wishes,
+            floor,
+            own,
+            pulse: pulse_of_driver,
+            metrics: counts,
+            snapshot: current,
+        };
         let sink = Dispatch {
             requests,
             prober,
@@ -190,15 +246,20 @@ impl Daemon {
         Ok(Self {
             clock,
             metrics,
+            rights,
             snapshot,
             provisioning,
             duty,
+            readiness,
+            pulse,
             publisher,
             driver,
             fleet,
             tasks,
             shutdown,
             leaving,
+            state_shutdown,
+            state,
             _running: running,
         })
     }
@@ -221,6 +282,24 @@ impl Daemon {
         self.duty.clone()
     }
 
+    /// Whether this process does its work. It is judged once a second.
+    #[must_use]
+    pub fn readiness(&self) -> watch::Receiver<Readiness> {
+        self.readiness.clone()
+    }
+
+    /// The beat of the one loop: when it stands still, everything does.
+    #[must_use]
+    pub fn pulse(&self) -> Pulse {
+        self.pulse.clone()
+    }
+
+    /// What our users may not do though they should, with what is lost without it; empty when all is well.
+    #[must_use]
+    pub fn lacks(&self) -> watch::Receiver<Vec<Lack>> {
+        self.rights.lacks()
+    }
+
     /// What is counted.
     #[must_use]
     pub fn metrics(&self) -> &Metrics {
@@ -233,7 +312,8 @@ impl Daemon {
         self.clock
     }
 
-    /// Stops: no more verdicts, then everything published is stored, for at most five seconds, then the connections end.
+    /// Stops, in this order: no more verdicts; everything published is stored, for at most five seconds; the state as it is then is
+    /// stored, for at most two; the connections end.
     ///
     /// # Errors
     /// [`Unflushed`] says what is not known to be stored.
@@ -244,6 +324,9 @@ impl Daemon {
         self.fleet.stop().await;
         let flushed = self.publisher.flush(FLUSH_WITHIN).await;
         drop(self.publisher);
+        self.state_shutdown.cancel();
+        // Whoever takes the lease over then finds the last state.
+        drop(self.state.await);
         drop(self.leaving);
         self.tasks.close();
         self.tasks.wait().await;
@@ -287,6 +370,7 @@ fn contend(
 pub fn policy(settings: &Settings) -> Policy {
     let detect = &settings.detect;
     Policy {
+        instance: InstanceName::from(settings.instance.name.as_str()),
         beat_period: detect.beat_period,
         confirm_beats: detect.confirm_beats.get(),
         latency_slack: detect.latency_slack,
@@ -301,24 +385,5 @@ pub fn policy(settings: &Settings) -> Policy {
         ask_jetstream: settings.survey.jetstream_every.is_some(),
         ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
-    }
-}
-
-async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {
-    while let Some(event) = events.recv().await {
-        match event {
-            ConnectionEvent::Connected => tracing::info!("connected to the alert account"),
-            ConnectionEvent::Disconnected => tracing::warn!("connection to the alert account lost"),
-            ConnectionEvent::LameDuck | ConnectionEvent::Closing => {
-                tracing::info!("the server of the alert connection is about to leave");
-            }
-            ConnectionEvent::SlowConsumer(_) => {}
-            ConnectionEvent::AttemptFailed(error) => {
-                tracing::warn!(error, "no connection to the alert account");
-            }
-            ConnectionEvent::ServerError(error) => {
-                tracing::warn!(error, "the alert account's server reports an error");
-            }
-        }
     }
 }

@@ -12,6 +12,7 @@
 //! clusters   offline, isolated, unreachable?
 //! asks       what must be looked at now
 //! intent     what people want: links that must or must not exist, silences, things to forget
+//! own        how this process itself is doing     (never evidence about servers)
 //! probes     what our own host finds at gateway addresses
 //! impact     what is asked for, counted and waited for about what a loss costs
 //! correlate  which root causes explain all that?   -> findings
@@ -34,6 +35,7 @@ mod intent;
 mod latency;
 mod links;
 mod observe;
+mod own;
 mod policy;
 mod probes;
 mod rounds;
@@ -47,6 +49,7 @@ mod world;
 pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
+use crate::model::health::OwnNews;
 use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Memory};
 use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
@@ -71,6 +74,8 @@ pub enum Input {
     Probed(ProbeReport),
     /// This process did not run for a while.
     Stalled(Stall),
+    /// What this process found out about itself. It is never evidence about servers.
+    Own(OwnNews),
     /// What a former life of this process left; given once, before anything else.
     Restored(Memory),
     /// All silences that there are, each time the list changes.
@@ -187,7 +192,12 @@ impl Engine {
             Input::Probed(report) => turn.probed(report),
             Input::Stalled(stall) => {
                 turn.stalled(&stall);
+                turn.own_stalled(&stall);
                 self.book.stalled(&stall);
+                true
+            }
+            Input::Own(news) => {
+                turn.own_news(news);
                 true
             }
             Input::Restored(memory) => {
@@ -246,7 +256,7 @@ impl Engine {
     /// All current truth.
     #[must_use]
     pub fn snapshot(&self, now: Now) -> Snapshot {
-        snapshot::take(&self.world, &self.book, now)
+        snapshot::take(&self.policy, &self.world, &self.book, now)
     }
 
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
@@ -264,6 +274,7 @@ impl Engine {
 impl Turn<'_> {
     fn judge(&mut self) {
         self.begin();
+        self.judge_own();
         let clusters: Vec<_> = self.world.clusters_by_name().collect();
         let servers: Vec<_> = self.world.servers_by_key().collect();
         for &ix in &clusters {

@@ -1,5 +1,6 @@
 //! The numbers the engine judges by.
 
+use crate::model::ids::InstanceName;
 use crate::model::incident::IncidentKind;
 use crate::model::intent::Expectations;
 use std::collections::BTreeSet;
@@ -28,6 +29,10 @@ pub struct Policy {
     pub report_silence: Duration,
     /// How often a server is looked at again while a link of it is cut.
     pub look_again: Duration,
+    /// The name under which this process tells of itself.
+    pub instance: InstanceName,
+    /// How long something must be wrong with this process itself, at one time or little by little, before that is told.
+    pub impaired_after: Duration,
     /// What the standing checks judge by.
     pub checks: Checks,
     /// Links that must or must not exist.
@@ -57,6 +62,8 @@ impl Default for Policy {
             settle: Duration::from_millis(500),
             report_silence: Duration::from_millis(2500),
             look_again: Duration::from_secs(5),
+            instance: InstanceName::from("gatewatch"),
+            impaired_after: Duration::from_secs(10),
             checks: Checks::default(),
             expect: Expectations::default(),
             silences_within: Duration::ZERO,

@@ -38,6 +38,12 @@ impl Rounds {
         self.marks.push_back(mark);
     }
 
+    /// Forgets that any was ever asked: nothing can be asked any more, until the next is.
+    pub(super) fn stop(&mut self) {
+        self.forget();
+        self.begun = false;
+    }
+
     /// Whether any round was ever asked: if not, silence between beats means nothing and reports govern.
     pub(super) fn begun(&self) -> bool {
         self.begun

@@ -80,7 +80,10 @@ impl Turn<'_> {
 
     fn silent_in_reports(&mut self, ix: ServerIx) -> Option<Says> {
         let server = &self.world.servers[ix];
-        let last = server.reports.last?;
+        let reported = server.reports.last?;
+        // What was said while we did not listen, or did not run, was said to nobody.
+        let ears = self.world.clusters[server.cluster].vantage.as_ref();
+        let last = ears.map_or(reported, |ears| reported.max(ears.void_before));
         if !self.world.sound(server.cluster) {
             return None;
         }
@@ -93,7 +96,7 @@ impl Turn<'_> {
             return None;
         }
         let server = &self.world.servers[ix];
-        Some(Says::NoReports { server: server.key.clone(), silent_for: self.now.mono.since(last) })
+        Some(Says::NoReports { server: server.key.clone(), silent_for: self.now.mono.since(reported) })
     }
 
     /// A report is late: the servers of the cluster are asked for one, twice. Whether the time for an answer is over.

@@ -1,16 +1,23 @@
 //! All current truth, as plain values sorted by name.
 
 use super::book::Book;
+use super::policy::Policy;
 use super::world::{ClusterIx, Server, World};
+use crate::model::health::OwnStatus;
 use crate::model::snapshot::{
     ClusterStatus, LinkStatus, ServerLinkStatus, ServerStatus, Snapshot, VantageStatus,
 };
 use crate::model::time::Now;
 
-pub(super) fn take(world: &World, book: &Book, now: Now) -> Snapshot {
+pub(super) fn take(policy: &Policy, world: &World, book: &Book, now: Now) -> Snapshot {
     let clusters: Vec<_> = world.clusters_by_name().collect();
     Snapshot {
         at: now.wall,
+        own: Some(OwnStatus {
+            instance: policy.instance.clone(),
+            lacks: world.own.lacks.clone().unwrap_or_default(),
+            ailments: world.own.ailments(),
+        }),
         vantages: clusters.iter().filter_map(|&ix| vantage(world, ix)).collect(),
         clusters: clusters.iter().map(|&ix| cluster(world, ix)).collect(),
         links: clusters.iter().flat_map(|&from| links(world, from)).collect(),

@@ -13,9 +13,10 @@ impl Turn<'_> {
     pub(super) fn vantage_changed(&mut self, change: &VantageChange) {
         let known = match &change.what {
             VantageEvent::Connected { .. } => self.world.ensure_cluster(&change.cluster, self.now),
-            VantageEvent::Dialling | VantageEvent::Disconnected(_) | VantageEvent::Dropped => {
-                self.world.ensure_named(&change.cluster, self.now)
-            }
+            VantageEvent::Dialling
+            | VantageEvent::Disconnected(_)
+            | VantageEvent::Dropped
+            | VantageEvent::BeatsOff => self.world.ensure_named(&change.cluster, self.now),
         };
         let Some(ix) = known else { return };
         let fresh = Vantage {
@@ -42,6 +43,18 @@ impl Turn<'_> {
             }
             VantageEvent::Disconnected(why) => self.vantage_disconnected(ix, *why),
             VantageEvent::Dropped => vantage.void_before = vantage.void_before.max(change.at),
+            VantageEvent::BeatsOff => self.beats_off(ix, change.at),
+        }
+    }
+
+    /// Our user may not ask this cluster's servers: silence between beats means nothing any more.
+    fn beats_off(&mut self, ix: ClusterIx, at: Mono) {
+        let cluster = &mut self.world.clusters[ix];
+        cluster.rounds.stop();
+        let Some(vantage) = &mut cluster.vantage else { return };
+        vantage.void_before = vantage.void_before.max(at);
+        if vantage.connected && vantage.held.state != VantageState::Sound {
+            self.set_vantage(ix, VantageState::Sound, Vec::new());
         }
     }
 

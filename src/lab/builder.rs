@@ -1,7 +1,7 @@
 //! From a description to running servers.
 
 use super::binary::{FindServerError, Finder, ServerBinary};
-use super::config::{Common, Credentials, Logins, ServerOptions, ServerPorts};
+use super::config::{Common, Credentials, Logins, Own, ServerOptions, ServerPorts};
 use super::control::ControlError;
 use super::dialler::Roster;
 use super::faults::{Faults, UnknownName, any_client};
@@ -13,6 +13,7 @@ use super::server::{LabServer, Proxies};
 use super::supercluster::Supercluster;
 use crate::clock::Clock;
 use crate::model::ids::{ClusterName, ServerKey, ServerName};
+use crate::wire::permission::Names;
 use async_nats::ConnectOptions;
 use futures::future::try_join_all;
 use std::collections::{BTreeMap, BTreeSet};
@@ -55,6 +56,7 @@ pub struct Builder {
     binary: Option<ServerBinary>,
     config: String,
     logins: Option<Logins>,
+    names: Names,
     jetstream: bool,
     client_proxies: bool,
 }
@@ -69,6 +71,7 @@ impl Default for Builder {
             binary: None,
             config: String::new(),
             logins: None,
+            names: Names::default(),
             jetstream: true,
             client_proxies: false,
         }
@@ -123,10 +126,21 @@ impl Builder {
 
     /// Leaves accounts to the text of [`Builder::config`] (operator mode, nkeys, users of a test's own), and has the
     /// lab's own clients connect with these options: with whatever login and TLS the text asks for. Without this the
-    /// servers have the accounts `SYS` and `APP`, each with one user whose password the lab makes up.
+    /// servers have the accounts `SYS` and `APP`, each with two users whose passwords the lab makes up: one for the lab's
+    /// own clients, and one for whoever watches, who may do exactly what [`permission`] lists.
+    ///
+    /// [`permission`]: crate::wire::permission
     #[must_use]
     pub fn logins(mut self, system: ConnectOptions, app: ConnectOptions) -> Self {
         self.logins = Some(Logins { system, app });
+        self
+    }
+
+    /// The subject prefix, streams, bucket and inbox prefixes of whoever watches, when they are not the default ones: its users are
+    /// allowed no others.
+    #[must_use]
+    pub fn watched_as(mut self, names: Names) -> Self {
+        self.names = names;
         self
     }
 
@@ -215,6 +229,8 @@ impl Builder {
             common: Common {
                 system: secret("sys"),
                 app: secret("app"),
+                own: Own { system: secret("lab-sys"), app: secret("lab-app") },
+                names: self.names.clone(),
                 logins: self.logins.clone(),
                 jetstream: self.jetstream,
                 config: self.config.clone(),

@@ -3,6 +3,7 @@
 use super::binary::ServerBinary;
 use super::ports::loopback;
 use crate::model::ids::{ClusterName, ServerKey};
+use crate::wire::permission::{Names, Tier, User, conf_block};
 use async_nats::ConnectOptions;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -29,6 +30,13 @@ impl std::fmt::Debug for Credentials {
 pub(super) struct Logins {
     pub(super) system: ConnectOptions,
     pub(super) app: ConnectOptions,
+}
+
+/// The users of the lab's own clients.
+#[derive(Debug)]
+pub(super) struct Own {
+    pub(super) system: Credentials,
+    pub(super) app: Credentials,
 }
 
 /// What differs from the lab's defaults for one server.
@@ -74,8 +82,14 @@ pub(super) struct ServerPorts {
 /// What every server of a lab has in common.
 #[derive(Debug)]
 pub(super) struct Common {
+    /// For whoever watches: with the permissions that are listed for it, and no other.
     pub(super) system: Credentials,
+    /// For whoever watches, as above.
     pub(super) app: Credentials,
+    /// For the lab's own clients, which may do everything.
+    pub(super) own: Own,
+    /// What the subjects of the two permission lists are made of.
+    pub(super) names: Names,
     /// In place of these two, when the accounts are described by `config`.
     pub(super) logins: Option<Logins>,
     pub(super) jetstream: bool,
@@ -103,12 +117,12 @@ pub(super) struct ServerConfig<'a> {
 impl Common {
     /// How a client of the system account connects.
     pub(super) fn as_system(&self) -> ConnectOptions {
-        self.logins.as_ref().map_or_else(|| with_password(&self.system), |logins| logins.system.clone())
+        self.logins.as_ref().map_or_else(|| with_password(&self.own.system), |logins| logins.system.clone())
     }
 
     /// How a client of the account with JetStream connects.
     pub(super) fn as_app(&self) -> ConnectOptions {
-        self.logins.as_ref().map_or_else(|| with_password(&self.app), |logins| logins.app.clone())
+        self.logins.as_ref().map_or_else(|| with_password(&self.own.app), |logins| logins.app.clone())
     }
 }
 
@@ -195,13 +209,17 @@ fn jetstream(store: &Path) -> String {
 }
 
 fn accounts(common: &Common) -> String {
-    let user =
-        |who: &Credentials| format!("{{ user: {}, password: {} }}", quoted(&who.user), quoted(&who.password));
+    let user = |who: &Credentials, permissions: &str| {
+        format!("{{ user: {}, password: {}{permissions} }}", quoted(&who.user), quoted(&who.password))
+    };
+    let listed = |of: User| format!(", {}", conf_block(&common.names.permissions(of, Tier::Creates)));
     let enabled = if common.jetstream { "jetstream: enabled, " } else { "" };
     format!(
-        "accounts {{\n  SYS {{ users: [{}] }}\n  APP {{ {enabled}users: [{}] }}\n}}\nsystem_account: SYS\n",
-        user(&common.system),
-        user(&common.app),
+        "accounts {{\n  SYS {{ users: [{}, {}] }}\n  APP {{ {enabled}users: [{}, {}] }}\n}}\nsystem_account: SYS\n",
+        user(&common.system, &listed(User::System)),
+        user(&common.own.system, ""),
+        user(&common.app, &listed(User::Alerts)),
+        user(&common.own.app, ""),
     )
 }
 
@@ -219,6 +237,8 @@ mod tests {
         let common = Common {
             system: secret("sys"),
             app: secret("app"),
+            own: Own { system: secret("lab-sys"), app: secret("lab-app") },
+            names: Names::default(),
             logins: None,
             jetstream: true,
             config: "debug: true".into(),

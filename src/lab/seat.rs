@@ -123,7 +123,9 @@ impl Estate {
 mod tests {
     use super::*;
     use crate::lab::binary::PINNED_VERSION;
+    use crate::lab::config::Own;
     use crate::lab::ports::loopback;
+    use crate::wire::permission::Names;
 
     fn seat(cluster: &str, port: u16, spare: bool) -> Arc<Seat> {
         let key = ServerKey { cluster: cluster.into(), name: format!("{cluster}-{port}").as_str().into() };
@@ -136,7 +138,9 @@ mod tests {
         let nobody = Credentials { user: String::new(), password: String::new() };
         let common = Common {
             system: nobody.clone(),
-            app: nobody,
+            app: nobody.clone(),
+            own: Own { system: nobody.clone(), app: nobody },
+            names: Names::default(),
             logins: None,
             jetstream: false,
             config: String::new(),

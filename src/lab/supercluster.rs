@@ -150,17 +150,23 @@ impl Supercluster {
         names
     }
 
-    /// User of the system account; nobody when [`Builder::logins`] left the accounts to the configuration.
+    /// User of the system account that may do what whoever watches must be allowed, and no more; nobody when [`Builder::logins`] left the accounts to the configuration.
     #[must_use]
     pub fn system(&self) -> &Credentials {
         &self.estate.common.system
     }
 
-    /// User of the account `APP`, which may use JetStream; nobody when [`Builder::logins`] left the accounts to the
-    /// configuration.
+    /// User of the account `APP`, which may use JetStream, that may do what whoever watches must be allowed, and no more; nobody when
+    /// [`Builder::logins`] left the accounts to the configuration. [`LabServer::app_client`] may do everything.
     #[must_use]
     pub fn app(&self) -> &Credentials {
         &self.estate.common.app
+    }
+
+    /// User of the account `APP` that may do everything there, as the lab's own clients do.
+    #[must_use]
+    pub fn own_app(&self) -> &Credentials {
+        &self.estate.common.own.app
     }
 
     /// The program that servers run unless their options name another.

@@ -3,6 +3,7 @@
 //! Owns the counters' names and meaning. Knows no exposition format, takes no lock and reads no clock: counting is one relaxed
 //! atomic addition, so it may be done per message.
 
+use crate::wire::permission::Capability;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A number that only grows while the process lives.
@@ -163,6 +164,16 @@ const PROBE_FINDINGS: &[&str] = &[
 
 /// What a gatewatch may say, as the lease words it.
 const DUTIES: &[&str] = &["standby", "speaker", "open"];
+/// What permissions are for, as the list of them words it.
+const CAPABILITIES: &[&str] = &{
+    let mut words = [""; Capability::ALL.len()];
+    let mut index = 0;
+    while index < words.len() {
+        words[index] = Capability::ALL[index].word();
+        index += 1;
+    }
+    words
+};
 
 metrics! {
     messages: Counter = Counter::default(), "messages",
@@ -189,6 +200,10 @@ metrics! {
         "Connections given up because their server stopped answering.";
     server_errors: Counter = Counter::default(), "server_errors",
         "Errors a server reported on a connection, mostly a lacking permission.";
+    refusals: Kinds = Kinds::new("capability", CAPABILITIES), "permission_refusals",
+        "Publishes and subscriptions that a server refused for lack of a permission.";
+    permissions_missing: Kinds = Kinds::new("capability", CAPABILITIES), "permissions_found_missing",
+        "Looks at what our users may do that found a permission missing.";
     rounds: Counter = Counter::default(), "beat_rounds",
         "Rounds of beats that were asked, counted per cluster.";
     rounds_skipped: Counter = Counter::default(), "beat_rounds_skipped",
@@ -201,6 +216,13 @@ metrics! {
         "Survey requests that were left out to spare the servers.";
     requests_dropped: Counter = Counter::default(), "requests_dropped",
         "Looks the engine asked for that found no room on their way to the connections; it asks again.";
+
+    stalls: Counter = Counter::default(), "stalls",
+        "Times that this process did not run for much longer than it meant to sleep.";
+    stalled_ms: Counter = Counter::default(), "stalled_milliseconds",
+        "Milliseconds in which this process did not run though it meant to.";
+    clock_jumps: Counter = Counter::default(), "clock_jumps",
+        "Times that the clock on the wall was set by two seconds or more.";
 
     probes: Kinds = Kinds::new("found", PROBE_FINDINGS), "probes",
         "Looks at gateway addresses from this host, by what they found.";

@@ -55,6 +55,16 @@ pub enum CauseKind {
     Configuration,
     /// The clock of a host is wrong.
     Clock,
+    /// gatewatch itself did not run.
+    Stalled,
+    /// gatewatch does not keep up with what it hears.
+    Behind,
+    /// Alerts of gatewatch are refused, or its connection for them is not there.
+    Publishing,
+    /// What gatewatch has to store cannot be kept on its disk, or waits for long.
+    Outbox,
+    /// The clock of the host of gatewatch was set.
+    ClockJumped,
     /// The evidence does not tell.
     Unknown,
 }
@@ -78,7 +88,9 @@ tokens!(CauseKind {
     Self::Authentication => "authentication", Self::ConfigRemoved => "config_removed",
     Self::ConfigRejected => "config_rejected", Self::ConfigMisnamed => "config_misnamed",
     Self::NeverConnected => "never_connected", Self::LocalToServer => "local_to_server", Self::OwnView => "own_view",
-    Self::Configuration => "configuration", Self::Clock => "clock", Self::Unknown => "unknown",
+    Self::Configuration => "configuration", Self::Clock => "clock", Self::Stalled => "stalled",
+    Self::Behind => "behind", Self::Publishing => "publishing", Self::Outbox => "outbox", Self::ClockJumped => "clock_jumped",
+    Self::Unknown => "unknown",
 });
 
 impl Cause {

@@ -1,5 +1,6 @@
 //! What a verdict rests on: who said or failed to say what, and when.
 
+use super::health::{OutboxHealth, PublishingHealth};
 use super::ids::{ClusterName, Link, ServerId, ServerKey};
 use super::intent::Forget;
 use super::observation::{Disconnect, ServerVersion};
@@ -254,6 +255,31 @@ pub enum Says {
     Forbidden {
         /// The link.
         link: Link,
+    },
+    /// gatewatch itself did not run for so long.
+    DidNotRun {
+        /// For how long.
+        span: Duration,
+    },
+    /// gatewatch did not keep up and dropped facts.
+    FactsDropped {
+        /// How many.
+        count: u64,
+    },
+    /// How the queue of what gatewatch has to store is doing.
+    Outbox {
+        /// What is wrong with it.
+        health: OutboxHealth,
+    },
+    /// How the way out for the alerts of gatewatch is doing.
+    Publishing {
+        /// What is wrong with it.
+        health: PublishingHealth,
+    },
+    /// The clock of the host of gatewatch was set by so much; below zero it was set back.
+    ClockJumped {
+        /// By how much.
+        by: TimeDelta,
     },
     /// Somebody told gatewatch that this is gone for good.
     Forgotten {

@@ -57,6 +57,11 @@ name! {
 }
 
 name! {
+    /// Name of one gatewatch among several.
+    InstanceName
+}
+
+name! {
     /// Id of one life of a server (an nkey of type server). A restart brings a new one.
     ServerId
 }

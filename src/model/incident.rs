@@ -2,7 +2,7 @@
 
 use super::cause::Cause;
 use super::evidence::Evidence;
-use super::ids::{ClusterName, Link, ServerKey, ServerLink};
+use super::ids::{ClusterName, InstanceName, Link, ServerKey, ServerLink};
 use super::impact::Impact;
 use super::intent::SilenceId;
 use super::states::{Basis, Departure, tokens};
@@ -71,30 +71,55 @@ pub enum IncidentKind {
     MixedVersions,
     /// Servers of a cluster are not all connected with each other.
     RoutesIncomplete,
+    /// Something is wrong with gatewatch itself, not with any cluster.
+    GatewatchImpaired,
+}
+
+/// What kinds of incident have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Our own view.
+    View,
+    /// A whole cluster is gone.
+    Cluster,
+    /// Links are cut that were up.
+    Cut,
+    /// Links come and go.
+    Flapping,
+    /// A server is gone.
+    Server,
+    /// A link that should be there never was, or one is there that should not.
+    Presence,
+    /// A standing condition that a check found: nothing broke just now.
+    Standing,
 }
 
 impl IncidentKind {
-    /// Whether it tells of a standing condition that a check found, not of something that broke just now.
+    /// The family it belongs to.
     #[must_use]
-    pub const fn is_standing(self) -> bool {
+    pub const fn family(self) -> Family {
         match self {
-            Self::VantageLost
-            | Self::ClusterOffline
-            | Self::ClusterIsolated
-            | Self::GatewayDown
-            | Self::GatewayDegraded
-            | Self::GatewayFlapping
-            | Self::ServerLost
-            | Self::GatewayNeverUp
-            | Self::GatewayUnwanted => false,
+            Self::VantageLost => Family::View,
+            Self::ClusterOffline => Family::Cluster,
+            Self::ClusterIsolated | Self::GatewayDown | Self::GatewayDegraded => Family::Cut,
+            Self::GatewayFlapping => Family::Flapping,
+            Self::ServerLost => Family::Server,
+            Self::GatewayNeverUp | Self::GatewayUnwanted => Family::Presence,
             Self::GatewayRemoved
             | Self::ConfigDrift
             | Self::CertificateExpiring
             | Self::SingleUrl
             | Self::ClockSkew
             | Self::MixedVersions
-            | Self::RoutesIncomplete => true,
+            | Self::RoutesIncomplete
+            | Self::GatewatchImpaired => Family::Standing,
         }
+    }
+
+    /// Whether it tells of a standing condition that a check found, not of something that broke just now.
+    #[must_use]
+    pub const fn is_standing(self) -> bool {
+        matches!(self.family(), Family::Standing)
     }
 }
 
@@ -116,6 +141,7 @@ tokens!(IncidentKind {
     Self::GatewayRemoved => "gateway_removed", Self::ConfigDrift => "config_drift",
     Self::CertificateExpiring => "certificate_expiring", Self::SingleUrl => "single_url", Self::ClockSkew => "clock_skew",
     Self::MixedVersions => "mixed_versions", Self::RoutesIncomplete => "routes_incomplete",
+    Self::GatewatchImpaired => "gatewatch_impaired",
 });
 tokens!(Severity { Self::Info => "info", Self::Warning => "warning", Self::Critical => "critical" });
 tokens!(Stage { Self::Opened => "opened", Self::Updated => "updated", Self::Resolved => "resolved" });
@@ -129,6 +155,8 @@ pub enum Subject {
     Pair(ClusterName, ClusterName),
     /// One server.
     Server(ServerKey),
+    /// A gatewatch itself, and no cluster.
+    Instance(InstanceName),
 }
 
 /// Everything an incident touches. All lists are sorted.
@@ -257,7 +285,7 @@ impl Incident {
         match (&self.subject, self.scope.links.as_slice()) {
             (Subject::Pair(..), [link]) => Some(Direction::OneWay(link.clone())),
             (Subject::Pair(..), [_, _]) => Some(Direction::Both),
-            (Subject::Pair(..) | Subject::Cluster(_) | Subject::Server(_), _) => None,
+            (Subject::Pair(..) | Subject::Cluster(_) | Subject::Server(_) | Subject::Instance(_), _) => None,
         }
     }
 

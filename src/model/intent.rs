@@ -104,6 +104,7 @@ fn has(subject: &Subject, cluster: &ClusterName) -> bool {
         Subject::Cluster(name) => name == cluster,
         Subject::Pair(a, b) => a == cluster || b == cluster,
         Subject::Server(key) => key.cluster == *cluster,
+        Subject::Instance(_) => false,
     }
 }
 

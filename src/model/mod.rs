@@ -5,6 +5,7 @@
 pub mod ask;
 pub mod cause;
 pub mod evidence;
+pub mod health;
 pub mod ids;
 pub mod impact;
 pub mod incident;

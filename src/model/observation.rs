@@ -291,6 +291,9 @@ pub enum VantageEvent {
     Disconnected(Disconnect),
     /// Messages were dropped on our side: what was missed until now proves nothing.
     Dropped,
+    /// The servers of this cluster cannot be asked for beats, because our user may not: what was asked until now proves nothing, and
+    /// until another round is asked their reports govern.
+    BeatsOff,
 }
 
 /// Why a vantage is not connected, as far as our host could see.

@@ -1,5 +1,6 @@
 //! All current truth at one moment, for `status`, the stored state and restarts.
 
+use super::health::OwnStatus;
 use super::ids::{ClusterName, Link, ServerId, ServerKey};
 use super::incident::Incident;
 use super::observation::ServerVersion;
@@ -12,6 +13,8 @@ use std::time::Duration;
 pub struct Snapshot {
     /// When it was taken.
     pub at: DateTime<Utc>,
+    /// This gatewatch itself; `None` in what an older version stored.
+    pub own: Option<OwnStatus>,
     /// Our own connections.
     pub vantages: Vec<VantageStatus>,
     /// Clusters with their servers.

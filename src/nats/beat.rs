@@ -1,7 +1,7 @@
 //! Asking every server for its beat, round by round.
 //!
 //! Owns the numbering of rounds and who is asked through which vantage. A round is told to the driver before its first question is
-//! handed to a connection, and only when a connection that is up has room for it; nothing here waits.
+//! handed to a connection, and only when a connection that is up and may ask has room for it; nothing here waits.
 
 use super::heard::Outlet;
 use super::lane::{Job, Lane};
@@ -70,7 +70,7 @@ impl Beater {
             self.rebuild(lanes);
         }
         let room = |(vantage, subjects): &'_ (ClusterName, Arc<[Subject]>)| {
-            let room = lanes.get(vantage)?.room()?;
+            let room = lanes.get(vantage).filter(|lane| lane.may_beat())?.room()?;
             Some((vantage.clone(), Arc::clone(subjects), room))
         };
         let rooms: Vec<_> = self.tables.iter().filter_map(room).collect();

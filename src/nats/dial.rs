@@ -7,14 +7,17 @@ use super::connect::{ConnectionEvent, Role};
 use super::connect_error::ConnectError;
 use super::inbox::new_inbox;
 use super::one_life::connect_once;
+use super::rights::Rights;
 use crate::config::connection::ConnectionSettings;
 use crate::model::ask::Survey;
 use crate::model::ids::{ClusterName, ServerId};
 use crate::model::observation::Disconnect;
+use crate::wire::permission::{Capability, User};
 use crate::wire::sys::subject;
 use async_nats::{Client, ServerAddr, Subject, Subscriber};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use std::collections::BTreeMap;
 use std::error::Error;
 use std::io;
 use std::net::SocketAddr;
@@ -26,6 +29,14 @@ use tokio::time::{sleep, timeout};
 
 /// How long the checks of a fresh connection may take.
 const CHECK_LIMIT: Duration = Duration::from_secs(2);
+/// How long a question may stay unanswered before the next one is asked beside it: our user may not be allowed to ask it.
+const NEXT_QUESTION: Duration = Duration::from_millis(300);
+/// What a server is asked in the checks: whoever gets any answer is in its system account.
+const QUESTIONS: [(Survey, Capability); 3] = [
+    (Survey::Stats, Capability::AskStats),
+    (Survey::Gateways, Capability::AskGateways),
+    (Survey::Config, Capability::AskConfig),
+];
 /// How long one address behind a host name may take to refuse.
 const PROBE_LIMIT: Duration = Duration::from_secs(1);
 /// How long an address may stay silent before the next one is tried beside it.
@@ -42,6 +53,8 @@ pub(super) struct Door {
     pub(super) role: Role,
     /// The inbox that all vantages listen on.
     pub(super) inbox: Arc<str>,
+    /// What our users may not do.
+    pub(super) rights: Arc<Rights>,
 }
 
 /// A connection that passed every check, with all its subscriptions known to the server.
@@ -78,14 +91,25 @@ pub enum DialError {
         address: String,
     },
     /// The connection was made and then did not work.
-    #[error(
-        "{address}: connected, but the server did not answer within {limit:?}; is it overloaded, or may this user not ask on `$SYS.REQ.SERVER.>`?"
-    )]
+    #[error("{address}: connected, but the server did not answer within {limit:?}; is it overloaded?")]
     Silent {
         /// The address.
         address: String,
         /// How long it was waited for.
         limit: Duration,
+    },
+    /// The login works, and may do nothing of use.
+    #[error(
+        "{address}: {login} is accepted, but may not {}; it must be allowed to hear answers, and to ask at least one question:          `gatewatch permissions --system` prints all that is needed",
+        .refused.join(", nor ")
+    )]
+    NotPermitted {
+        /// The address.
+        address: String,
+        /// The login, without secrets.
+        login: String,
+        /// What the server refused.
+        refused: Vec<String>,
     },
     /// The connection was made and then broke.
     #[error("{address}: connected, but {message}")]
@@ -147,7 +171,7 @@ impl DialError {
                 ConnectError::Tls { .. } => Disconnect::Tls,
             },
             Self::PartlyRefused { .. } | Self::Silent { .. } => Disconnect::TimedOut,
-            Self::NotSystemAccount { .. } => Disconnect::Unauthorized,
+            Self::NotSystemAccount { .. } | Self::NotPermitted { .. } => Disconnect::Unauthorized,
             Self::WrongCluster { .. } => Disconnect::WrongCluster,
             Self::Broken { .. } | Self::NoCluster { .. } => Disconnect::Other,
         }
@@ -167,7 +191,10 @@ impl DialError {
                 | ConnectError::TimedOut { .. }
                 | ConnectError::Broken { .. } => false,
             },
-            Self::NotSystemAccount { .. } | Self::WrongCluster { .. } | Self::NoCluster { .. } => true,
+            Self::NotSystemAccount { .. }
+            | Self::NotPermitted { .. }
+            | Self::WrongCluster { .. }
+            | Self::NoCluster { .. } => true,
             Self::PartlyRefused { .. } | Self::Silent { .. } | Self::Broken { .. } => false,
         }
     }
@@ -229,7 +256,7 @@ impl Door {
         address: &ServerAddr,
         expected: Option<&ClusterName>,
     ) -> Result<Line, DialError> {
-        let (report, events) = mpsc::channel(EVENT_ROOM);
+        let (report, mut events) = mpsc::channel(EVENT_ROOM);
         let connected = connect_once(address, &self.settings, &self.role, report).await;
         let client = match connected {
             Ok(client) => client,
@@ -248,8 +275,12 @@ impl Door {
             self.check_account(&client, &server, address).await?;
             Ok::<_, DialError>(subscriptions)
         };
-        let silent = |_| DialError::Silent { address: shown(address), limit: CHECK_LIMIT };
-        let subscriptions = timeout(CHECK_LIMIT, checks).await.map_err(silent)??;
+        let subscriptions = match timeout(CHECK_LIMIT, checks).await {
+            Ok(passed) => passed?,
+            Err(_) => return Err(self.silent(address, &mut events)),
+        };
+        // What was refused to an earlier connection of this name is history.
+        self.rights.ended(&self.role.connection_name());
         Ok(Line { client, address: address.clone(), server, cluster, subscriptions, echo, events })
     }
 
@@ -265,22 +296,58 @@ impl Door {
         Ok(subscriptions)
     }
 
-    /// Asks the server itself for its statistics: only users of its system account get an answer, everybody else is told that nobody
-    /// listens there.
+    /// Why a server did not answer: because it refuses all that was asked, or the inbox, or for no reason that it gives. Whatever else
+    /// it refuses does not explain silence.
+    fn silent(&self, address: &ServerAddr, events: &mut mpsc::Receiver<ConnectionEvent>) -> DialError {
+        let connection = self.role.connection_name();
+        let mut refused: BTreeMap<Capability, String> = BTreeMap::new();
+        while let Ok(event) = events.try_recv() {
+            let ConnectionEvent::ServerError(error) = event else { continue };
+            let refusal = self.rights.refused(User::System, &connection, &error);
+            let Some(refusal) = refusal else { continue };
+            let Some(capability) = refusal.capability else { continue };
+            // The client's own inboxes are known by their beginning only.
+            let inbox = format!("{}.>", self.settings.inbox_prefix);
+            let subject = if capability == Capability::Answers { inbox } else { refusal.subject };
+            refused.entry(capability).or_insert_with(|| format!("{} `{subject}`", refusal.act));
+        }
+        let all_asked = QUESTIONS.iter().all(|(_, capability)| refused.contains_key(capability));
+        let address = shown(address);
+        if !all_asked && !refused.contains_key(&Capability::Answers) {
+            return DialError::Silent { address, limit: CHECK_LIMIT };
+        }
+        let explains = |capability: &Capability| {
+            *capability == Capability::Answers || QUESTIONS.iter().any(|(_, asked)| asked == capability)
+        };
+        refused.retain(|capability, _| explains(capability));
+        let refused = refused.into_values().collect();
+        DialError::NotPermitted { address, login: self.settings.credentials.describe(), refused }
+    }
+
+    /// Asks the server itself something: only users of its system account get an answer, everybody else is told that nobody listens
+    /// there. Our user may not be allowed to ask every question: what is not answered soon has the next one asked beside it.
     async fn check_account(
         &self,
         client: &Client,
         server: &ServerId,
         address: &ServerAddr,
     ) -> Result<(), DialError> {
-        let asked = client.request(subject::request(server, Survey::Stats), bytes::Bytes::new()).await;
+        let mut questions: FuturesUnordered<_> = QUESTIONS
+            .into_iter()
+            .zip(0_u32..)
+            .map(|((what, _), place)| async move {
+                sleep(NEXT_QUESTION * place).await;
+                client.request(subject::request(server, what), bytes::Bytes::new()).await
+            })
+            .collect();
+        let Some(asked) = questions.next().await else { return Ok(()) };
         match asked.map_err(|error| error.kind()) {
             Ok(_) => Ok(()),
             Err(async_nats::RequestErrorKind::NoResponders) => Err(DialError::NotSystemAccount {
                 address: shown(address),
                 login: self.settings.credentials.describe(),
             }),
-            Err(other) => Err(broken(address, format!("cannot ask it for its statistics: {other}"))),
+            Err(other) => Err(broken(address, format!("cannot ask it a question: {other}"))),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::heard::{Heard, Outlet, Request, Tap};
 use super::inbox::new_inbox;
 use super::lane::lane;
 use super::notice::Notice;
+use super::rights::Rights;
 use super::survey::{Lanes, Surveyor};
 use super::vantage::Vantage;
 use crate::clock::Clock;
@@ -48,6 +49,8 @@ pub struct Wiring {
     pub heard: mpsc::Sender<Heard>,
     /// What the engine wants. When its sender is gone, the fleet stops.
     pub requests: mpsc::Receiver<Request>,
+    /// What our users may not do.
+    pub rights: Arc<Rights>,
     /// Where a capture is fed from, when one is taken.
     pub tap: Option<Tap>,
     /// Stops the fleet; the fleet never cancels it itself.
@@ -74,7 +77,7 @@ impl Fleet {
     /// [`StartError`] when every address was tried and only a person can mend what is wrong there, or when shut down meanwhile.
     pub async fn start(settings: &Settings, wiring: Wiring) -> Result<Self, StartError> {
         let inbox: Arc<str> = new_inbox(&settings.system.inbox_prefix).into();
-        let plan = Plan::new(settings, &inbox);
+        let plan = Plan::new(settings, &inbox, &wiring.rights);
         first::contact(&plan.knocks(), &wiring.shutdown).await?;
         let (tasks, shutdown) = (TaskTracker::new(), wiring.shutdown.child_token());
         let wiring = Wiring { shutdown: shutdown.clone(), ..wiring };
@@ -109,11 +112,12 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(settings: &Settings, inbox: &Arc<str>) -> Self {
+    fn new(settings: &Settings, inbox: &Arc<str>, rights: &Arc<Rights>) -> Self {
         let door = |connection: &ConnectionSettings, name: &str| Door {
             settings: connection.clone(),
             role: Role::pinned(&settings.instance.name, name),
             inbox: Arc::clone(inbox),
+            rights: Arc::clone(rights),
         };
         let fixed: BTreeMap<_, _> = settings
             .vantages

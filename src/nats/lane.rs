@@ -42,6 +42,7 @@ pub(super) enum Job {
 pub(super) struct Lane {
     jobs: mpsc::Sender<Job>,
     open: Arc<AtomicBool>,
+    beats: Arc<AtomicBool>,
 }
 
 /// The vantage's end of the way.
@@ -49,19 +50,26 @@ pub(super) struct Lane {
 pub(super) struct LaneEnd {
     jobs: mpsc::Receiver<Job>,
     open: Arc<AtomicBool>,
+    beats: Arc<AtomicBool>,
 }
 
 /// A way out, closed until the vantage opens it.
 pub(super) fn lane() -> (Lane, LaneEnd) {
     let (sender, receiver) = mpsc::channel(ROOM);
-    let open = Arc::new(AtomicBool::new(false));
-    (Lane { jobs: sender, open: Arc::clone(&open) }, LaneEnd { jobs: receiver, open })
+    let (open, beats) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(true)));
+    let lane = Lane { jobs: sender, open: Arc::clone(&open), beats: Arc::clone(&beats) };
+    (lane, LaneEnd { jobs: receiver, open, beats })
 }
 
 impl Lane {
     /// Whether the vantage is connected.
     pub(super) fn is_open(&self) -> bool {
         self.open.load(Ordering::Acquire)
+    }
+
+    /// Whether our user may ask for beats there, as far as is known.
+    pub(super) fn may_beat(&self) -> bool {
+        self.beats.load(Ordering::Acquire)
     }
 
     /// Room for one question, when the vantage is connected and keeps up.
@@ -71,6 +79,11 @@ impl Lane {
 }
 
 impl LaneEnd {
+    /// Tells whether our user may ask for beats.
+    pub(super) fn beats(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.beats)
+    }
+
     /// Writes what is offered until the connection refuses it for good. The lane is open exactly as long as this runs; `opened` is
     /// called when that begins.
     pub(super) async fn run(&mut self, client: &Client, metrics: &Metrics, opened: impl FnOnce()) {

@@ -32,6 +32,7 @@ pub mod probe;
 pub mod provision;
 pub mod publish;
 mod reader;
+pub mod rights;
 mod scan;
 pub mod state;
 mod survey;

@@ -14,13 +14,15 @@ use super::heard::Outlet;
 use super::lane::LaneEnd;
 use super::notice::Notice;
 use super::reader::Reader;
+use super::rights::{LOOK_EVERY, Rights};
 use crate::model::ids::ClusterName;
 use crate::model::observation::{Disconnect, VantageEvent};
+use crate::wire::permission::{Capability, User};
 use async_nats::{Client, ServerAddr, Subject};
 use bytes::Bytes;
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
@@ -99,6 +101,7 @@ impl Vantage {
         let metrics = Arc::clone(&self.outlet.metrics);
         let mut reader = Reader::new(&mut line, self.outlet.clone(), self.notices.clone());
         let (echoed, gaps) = (reader.echoed(), AtomicU64::new(0));
+        let watched = Watched::new(self, &line.client);
         metrics.connects.bump();
         tracing::info!(cluster = %self.cluster, server = %line.server, address = shown(&line.address), "vantage connected");
         let connected = VantageEvent::Connected { server: Some(line.server.clone()) };
@@ -107,11 +110,13 @@ impl Vantage {
         let look_around = || drop(self.notices.try_send(Notice::Connected(self.cluster.clone())));
         let end = tokio::select! {
             () = reader.run(&gaps) => End::Closed,
-            () = watch_echo(&line.client, &line.echo, &echoed) => End::Silent,
+            () = watch_echo(&line.client, &line.echo, &echoed, &watched.echo) => End::Silent,
             // These end with the connection, but only the reader knows when the last message is read.
             never = until_the_end(self.lane.run(&line.client, &metrics, look_around)) => match never {},
-            never = until_the_end(watch_events(&mut line.events, &gaps, &self.outlet, &self.cluster)) => match never {},
+            never = until_the_end(watched.follow(&mut line.events, &gaps)) => match never {},
+            never = until_the_end(watched.look()) => match never {},
         };
+        watched.rights.ended(&watched.connection);
         metrics.disconnects.bump();
         if end == End::Silent {
             metrics.echo_timeouts.bump();
@@ -158,14 +163,17 @@ impl Vantage {
 /// Ends when the server has not returned [`ECHOES_MISSED`] echoes in a row.
 ///
 /// The connection state does not tell: against a frozen server it stays "connected", and flushing succeeds.
-async fn watch_echo(client: &Client, subject: &Subject, echoed: &AtomicU64) {
+///
+/// Not while our user may not send them (`permitted`): then the client's own pings must do, which takes longer.
+async fn watch_echo(client: &Client, subject: &Subject, echoed: &AtomicU64, permitted: &AtomicBool) {
     let mut turns = interval(ECHO_EVERY);
     turns.set_missed_tick_behavior(MissedTickBehavior::Skip);
     let (mut sent, mut heard, mut missed) = (0_u64, 0_u64, 0_u32);
     loop {
         turns.tick().await;
         let now = echoed.load(Ordering::Relaxed);
-        missed = if now > heard || sent == 0 { 0 } else { missed + 1 };
+        let excused = now > heard || sent == 0 || !permitted.load(Ordering::Relaxed);
+        missed = if excused { 0 } else { missed + 1 };
         heard = now;
         if missed >= ECHOES_MISSED {
             return;
@@ -183,30 +191,89 @@ async fn until_the_end(work: impl Future<Output = ()>) -> Infallible {
     std::future::pending().await
 }
 
-/// Follows what the client library reports.
-async fn watch_events(
-    events: &mut mpsc::Receiver<ConnectionEvent>,
-    gaps: &AtomicU64,
-    outlet: &Outlet,
-    cluster: &ClusterName,
-) {
-    while let Some(event) = events.recv().await {
-        match event {
-            ConnectionEvent::SlowConsumer(_) => {
-                gaps.fetch_add(1, Ordering::Relaxed);
-                outlet.metrics.slow_consumer.bump();
+/// What is followed beside the messages of one connection: what its server and the client library report.
+struct Watched {
+    cluster: ClusterName,
+    connection: String,
+    client: Client,
+    outlet: Outlet,
+    rights: Arc<Rights>,
+    /// Whether our user may ask for beats.
+    beats: Arc<AtomicBool>,
+    /// Whether it may send messages to itself.
+    echo: AtomicBool,
+}
+
+impl Watched {
+    /// Of a fresh connection, whose user may do everything until something else is known.
+    fn new(vantage: &Vantage, client: &Client) -> Self {
+        let (rights, connection) = (Arc::clone(&vantage.door.rights), vantage.door.role.connection_name());
+        rights.ended(&connection);
+        let beats = vantage.lane.beats();
+        beats.store(true, Ordering::Release);
+        Self {
+            cluster: vantage.cluster.clone(),
+            connection,
+            client: client.clone(),
+            outlet: vantage.outlet.clone(),
+            rights,
+            beats,
+            echo: AtomicBool::new(true),
+        }
+    }
+
+    async fn follow(&self, events: &mut mpsc::Receiver<ConnectionEvent>, gaps: &AtomicU64) {
+        while let Some(event) = events.recv().await {
+            match event {
+                ConnectionEvent::SlowConsumer(_) => {
+                    gaps.fetch_add(1, Ordering::Relaxed);
+                    self.outlet.metrics.slow_consumer.bump();
+                }
+                ConnectionEvent::ServerError(message) => self.reported(&message).await,
+                ConnectionEvent::LameDuck => {
+                    tracing::info!(cluster = %self.cluster, "the server of the vantage is about to leave");
+                }
+                ConnectionEvent::Connected
+                | ConnectionEvent::Disconnected
+                | ConnectionEvent::Closing
+                | ConnectionEvent::AttemptFailed(_) => {}
             }
-            ConnectionEvent::ServerError(message) => {
-                outlet.metrics.server_errors.bump();
-                tracing::warn!(%cluster, message, "the server reports an error; may the system user subscribe and publish on $SYS.> and its inbox?");
+        }
+    }
+
+    async fn reported(&self, message: &str) {
+        self.outlet.metrics.server_errors.bump();
+        match self.rights.refused(User::System, &self.connection, message) {
+            Some(refusal) => self.permit(refusal.capability, false).await,
+            None => tracing::warn!(cluster = %self.cluster, message, "the server reports an error"),
+        }
+    }
+
+    /// Asks the server, at once and then now and then, what our user may do.
+    async fn look(&self) {
+        loop {
+            if let Some(missing) = self.rights.look(User::System, &self.connection, &self.client).await {
+                for capability in [Capability::Beats, Capability::Echo] {
+                    let lacking = missing.iter().any(|missing| missing.capability == capability);
+                    self.permit(Some(capability), !lacking).await;
+                }
             }
-            ConnectionEvent::LameDuck => {
-                tracing::info!(%cluster, "the server of the vantage is about to leave");
+            sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Acts on what our user may or may not do. That no beats can be asked for is told whenever a server says so: a round may have been
+    /// asked in between.
+    async fn permit(&self, capability: Option<Capability>, may: bool) {
+        match capability {
+            Some(Capability::Echo) => self.echo.store(may, Ordering::Relaxed),
+            Some(Capability::Beats) => {
+                self.beats.store(may, Ordering::Release);
+                if !may {
+                    self.outlet.changed(&self.cluster, VantageEvent::BeatsOff).await;
+                }
             }
-            ConnectionEvent::Connected
-            | ConnectionEvent::Disconnected
-            | ConnectionEvent::Closing
-            | ConnectionEvent::AttemptFailed(_) => {}
+            Some(_) | None => {}
         }
     }
 }

@@ -199,7 +199,7 @@ fn lacks(view: &Value, shape: &Shape) -> Vec<String> {
     let list = |key: &str| view[key].as_array().cloned().unwrap_or_default();
     let mut lacks: Vec<String> = list("incidents")
         .iter()
-        .filter(|incident| incident["severity"] != "info")
+        .filter(|incident| incident["severity"] != "info" && incident["subject"]["about"] != "instance")
         .map(|incident| format!("{} is open", incident["kind"]))
         .collect();
     for cluster in shape.present() {

@@ -104,15 +104,16 @@ fn play(story: &Story) -> (Verdict, Vec<Said>) {
 
 fn said((at, told): &(i64, Told)) -> Option<Said> {
     match told {
-        Told::Incident(event) => Some(said_of(u64::try_from(*at).unwrap_or(0), event)),
+        Told::Incident(event) => said_of(u64::try_from(*at).unwrap_or(0), event),
         Told::Step(_) | Told::Transition(_) => None,
     }
 }
 
-fn said_of(at: u64, event: &IncidentEvent) -> Said {
+/// `None` for what ails gatewatch itself: no story is about that.
+fn said_of(at: u64, event: &IncidentEvent) -> Option<Said> {
     let incident = &event.incident;
     let arrow = |link: String| link.replace(" -> ", ">");
-    Said {
+    Some(Said {
         at,
         incident: incident.id.as_str().to_owned(),
         revision: u64::from(incident.revision),
@@ -123,6 +124,7 @@ fn said_of(at: u64, event: &IncidentEvent) -> Said {
         about: match &incident.subject {
             Subject::Cluster(name) => About::Cluster(name.to_string()),
             Subject::Pair(a, b) => About::pair(a.as_str(), b.as_str()),
+            Subject::Instance(_) => return None,
             Subject::Server(key) => {
                 About::Server(key.cluster.to_string(), key.name.as_str().parse().unwrap_or(0))
             }
@@ -136,5 +138,5 @@ fn said_of(at: u64, event: &IncidentEvent) -> Said {
         cut: incident.scope.server_links.iter().map(|link| arrow(link.to_string())).collect(),
         departure: incident.departure.map(|departure| departure.to_string()),
         cause: incident.cause.kind.to_string(),
-    }
+    })
 }

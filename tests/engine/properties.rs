@@ -7,6 +7,7 @@ use chrono::TimeDelta;
 use facts::{cluster, identity, report, server_id, wall};
 use gatewatch::engine::{Engine, Input, Output, Policy};
 use gatewatch::model::ask::Through;
+use gatewatch::model::health::{OutboxHealth, OwnHealth, OwnNews, PublishingHealth};
 use gatewatch::model::ids::{Link, ServerKey};
 use gatewatch::model::incident::{IncidentKind, Memory, Severity};
 use gatewatch::model::intent::{Expectations, Forget, ForgetOutcome, Matcher, Silence};
@@ -75,6 +76,10 @@ enum What {
     Stalled {
         ago: u64,
     },
+    Own {
+        which: u8,
+        by: i64,
+    },
     Restored,
     /// Silences of so many milliseconds from now on, one for each bit.
     Silences {
@@ -140,12 +145,27 @@ fn what() -> impl Strategy<Value = What> {
         1 => (0_usize..4, any::<u8>()).prop_map(|(vantage, server)| What::Other { vantage, server }),
         3 => (0_usize..4, any::<u8>()).prop_map(|(cluster, event)| What::Vantage { cluster, event }),
         1 => (0_u64..100_000).prop_map(|ago| What::Stalled { ago }),
+        1 => (any::<u8>(), -100_000_i64..100_000).prop_map(|(which, by)| What::Own { which, by }),
         1 => Just(What::Restored),
         2 => (any::<u8>(), 0_u32..20_000).prop_map(|(which, span)| What::Silences { which, span }),
         2 => (any::<u8>(), any::<bool>()).prop_map(|(server, whole)| What::Forget { server, whole }),
         2 => Just(What::Tick),
         2 => Just(What::Wait),
     ]
+}
+
+/// What a process may find out about itself.
+fn own(which: u8, by: i64) -> OwnNews {
+    if which & 1 != 0 {
+        return OwnNews::ClockJumped { by: TimeDelta::milliseconds(by) };
+    }
+    let refused = PublishingHealth::Refused { why: "no".to_owned() };
+    OwnNews::Health(OwnHealth {
+        lacks: Vec::new(),
+        dropped: u64::from(which >> 7),
+        outbox: if which & 2 != 0 { OutboxHealth::Growing { waiting: 7 } } else { OutboxHealth::Fine },
+        publishing: if which & 4 != 0 { refused } else { PublishingHealth::Fine },
+    })
 }
 
 /// One link must exist, another must not.
@@ -285,6 +305,7 @@ impl Player {
                 let from = Mono::from_millis(self.now.saturating_sub(ago));
                 vec![Input::Stalled(Stall { from, to: self.time().mono })]
             }
+            What::Own { which, by } => vec![Input::Own(own(which, by))],
             What::Restored => vec![self.restored()],
             What::Silences { which, span } => vec![self.silences(which, span)],
             What::Forget { server, whole } => {
@@ -379,13 +400,14 @@ impl Player {
     }
 
     fn vantage(&self, of: usize, event: u8) -> Input {
-        let what = match event % 8 {
+        let what = match event % 9 {
             0 => VantageEvent::Dialling,
             1..=3 => VantageEvent::Connected { server: None },
             4 => VantageEvent::Disconnected(Disconnect::Lost),
             5 => VantageEvent::Disconnected(Disconnect::Refused),
             6 => VantageEvent::Disconnected(Disconnect::TimedOut),
-            _ => VantageEvent::Dropped,
+            7 => VantageEvent::Dropped,
+            _ => VantageEvent::BeatsOff,
         };
         Input::Vantage(VantageChange { cluster: cluster(of), at: self.time().mono, what })
     }

@@ -1,6 +1,9 @@
 //! Operator mode made by hand: an operator, a system account, an account for alerts, and users of both.
 
+#![allow(dead_code, reason = "each user has its own part of it")]
+
 use data_encoding::BASE64URL_NOPAD;
+use gatewatch::wire::permission::{Act, Permission};
 use nkeys::KeyPair;
 use serde_json::{Map, Value, json};
 
@@ -71,10 +74,24 @@ impl Account {
         self.key.public_key()
     }
 
+    /// A user that may do everything.
     pub(crate) fn user(&self) -> User {
+        self.user_with(&json!({}), &json!({}))
+    }
+
+    /// A user that may do exactly this.
+    pub(crate) fn user_that_may(&self, list: &[Permission]) -> User {
+        let side = |act: Act| {
+            let own = list.iter().filter(|permission| permission.act == act);
+            json!({ "allow": own.map(|permission| permission.subject.as_str()).collect::<Vec<_>>() })
+        };
+        self.user_with(&side(Act::Publish), &side(Act::Subscribe))
+    }
+
+    fn user_with(&self, publish: &Value, subscribe: &Value) -> User {
         let key = KeyPair::new_user();
         let claims = json!({
-            "pub": {}, "sub": {}, "subs": -1, "data": -1, "payload": -1, "type": "user", "version": 2,
+            "pub": publish, "sub": subscribe, "subs": -1, "data": -1, "payload": -1, "type": "user", "version": 2,
         });
         let jwt = token(&self.key, &key.public_key(), "user", &claims);
         User { key, jwt }

@@ -66,6 +66,7 @@ fn truth(seconds: i64, links: &[Link], incidents: Vec<Incident>) -> Snapshot {
     };
     Snapshot {
         at: at(3600 + seconds),
+        own: None,
         vantages: Vec::new(),
         clusters: Vec::new(),
         links: links.iter().map(status).collect(),

@@ -214,7 +214,8 @@ pub(crate) async fn eventually<T>(what: &str, mut poll: impl AsyncFnMut() -> Opt
 }
 
 fn settings(lab: &Supercluster, server: &LabServer, name: &str) -> AlertsSettings {
-    let app = lab.app();
+    // Each test has names of its own, which the listed permissions do not cover.
+    let app = lab.own_app();
     AlertsSettings {
         connection: ConnectionSettings {
             servers: vec![server.client_url().parse().unwrap()],

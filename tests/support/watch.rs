@@ -12,6 +12,7 @@ use gatewatch::model::time::Mono;
 use gatewatch::nats::StartError;
 use gatewatch::nats::fleet::{Fleet, Wiring};
 use gatewatch::nats::heard::{Heard, Request};
+use gatewatch::nats::rights::Rights;
 use gatewatch::wire::capture::Recorded;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -57,6 +58,7 @@ impl Watch {
         let wiring = Wiring {
             clock,
             metrics: Arc::clone(&metrics),
+            rights: Rights::new(&settings.names(), Arc::clone(&metrics)),
             heard: heard_sender,
             requests: requests_receiver,
             tap: Some(tap),
@@ -156,7 +158,10 @@ impl<'a> Log<'a> {
     pub(crate) fn connected(&self, cluster: &str, since: Mono) -> Option<(Mono, ServerId)> {
         self.changes(cluster, since).into_iter().find_map(|(at, what)| match what {
             VantageEvent::Connected { server } => Some((at, server.clone().unwrap())),
-            VantageEvent::Dialling | VantageEvent::Disconnected(_) | VantageEvent::Dropped => None,
+            VantageEvent::Dialling
+            | VantageEvent::Disconnected(_)
+            | VantageEvent::Dropped
+            | VantageEvent::BeatsOff => None,
         })
     }
 

@@ -3,7 +3,8 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use gatewatch::model::cause::{Cause, CauseKind, Confidence};
 use gatewatch::model::evidence::{Evidence, Says};
-use gatewatch::model::ids::{ClusterName, Link, ServerId, ServerKey, ServerLink};
+use gatewatch::model::health::{Ailment, AilmentStatus, Lack, OutboxHealth, OwnStatus, PublishingHealth};
+use gatewatch::model::ids::{ClusterName, InstanceName, Link, ServerId, ServerKey, ServerLink};
 use gatewatch::model::impact::Impact;
 use gatewatch::model::incident::{
     Incident, IncidentEvent, IncidentId, IncidentKind, Scope, ServerView, Severity, Stage, Subject,
@@ -79,6 +80,13 @@ pub(crate) fn every_evidence() -> Vec<Evidence> {
         Says::GatewayRefused { server: s(), peer: None },
         Says::Required { link: link("east", "west") },
         Says::Forbidden { link: link("east", "west") },
+        Says::DidNotRun { span: Duration::from_secs(60) },
+        Says::FactsDropped { count: 12_000 },
+        Says::Outbox { health: OutboxHealth::Growing { waiting: 900 } },
+        Says::Outbox { health: OutboxHealth::Unavailable { why: "no space left on device".to_owned() } },
+        Says::Publishing { health: PublishingHealth::Away },
+        Says::Publishing { health: PublishingHealth::Refused { why: "permissions violation".to_owned() } },
+        Says::ClockJumped { by: TimeDelta::hours(-1) },
         Says::Forgotten { what: Forget::Cluster(cluster("west")) },
         Says::Forgotten { what: Forget::Server(s()) },
     ];
@@ -233,6 +241,15 @@ fn server_lost() -> Incident {
     }
 }
 
+/// What ails a gatewatch that happens to be called like a cluster.
+fn impaired() -> Incident {
+    Incident {
+        cause: Cause { kind: CauseKind::Stalled, confidence: Confidence::Proven },
+        evidence: vec![noted(0, Says::DidNotRun { span: Duration::from_secs(60) })],
+        ..incident(IncidentKind::GatewatchImpaired, Severity::Info, Subject::Instance("east".into()))
+    }
+}
+
 /// The incident as it ends: revision 3, after a minute.
 pub(crate) fn resolved(incident: Incident) -> Incident {
     Incident { revision: 3, updated: at(65), healed: Some(at(60)), resolved: Some(at(65)), ..incident }
@@ -250,6 +267,7 @@ pub(crate) fn alerts() -> Vec<(String, IncidentEvent)> {
         ("cluster_isolated", isolated()),
         ("vantage_lost", vantage_lost()),
         ("server_lost", server_lost()),
+        ("gatewatch_impaired", impaired()),
     ];
     let mut alerts = Vec::new();
     let mut add = |name: String, stage, incident| alerts.push((name, IncidentEvent { stage, incident }));
@@ -411,6 +429,11 @@ pub(crate) fn snapshot() -> Snapshot {
     };
     Snapshot {
         at: at(5),
+        own: Some(OwnStatus {
+            instance: InstanceName::from("gatewatch"),
+            lacks: vec![Lack::Mute],
+            ailments: vec![AilmentStatus { ailment: Ailment::Publishing, since: at(-30) }],
+        }),
         vantages: vec![VantageStatus {
             cluster: cluster("east"),
             state: VantageState::Sound,

@@ -126,7 +126,7 @@ impl Stage {
 
     /// How clients log in.
     pub(super) fn login(&self) -> Login {
-        let app = self.lab.app();
+        let app = self.lab.own_app();
         Login { user: app.user.clone(), password: app.password.clone() }
     }
 

@@ -54,8 +54,28 @@ fn head(snapshot: &Snapshot, age: Duration, fresh: bool, style: Style) -> String
         text.push_str(&style.paint(Look::Bad, &style.wrap(&warning, 0)));
         text.push('\n');
     }
+    text.push_str(&own(snapshot, style));
     text.push('\n');
     text
+}
+
+/// How the gatewatch that stored it was doing itself; nothing when an older version did.
+fn own(snapshot: &Snapshot, style: Style) -> String {
+    let Some(own) = &snapshot.own else { return String::new() };
+    let lacks: Vec<&str> = own.lacks.iter().map(|lack| text::lack(*lack)).collect();
+    let ready =
+        if lacks.is_empty() { "ready".to_owned() } else { format!("not ready ({})", lacks.join(", ")) };
+    let ails = own
+        .ailments
+        .iter()
+        .map(|one| format!("; {} (since {})", text::ailment(one.ailment), moment(one.since)));
+    let line = format!("instance {}: {ready}{}", own.instance, ails.collect::<String>());
+    let look = match (own.is_ready(), own.ailments.is_empty()) {
+        (true, true) => Look::Dim,
+        (true, false) => Look::Doubtful,
+        (false, _) => Look::Bad,
+    };
+    format!("{}\n", style.paint(look, &style.wrap(&line, 0)))
 }
 
 /// Rows send, columns receive.

@@ -113,5 +113,6 @@ fn subject(subject: &Subject) -> String {
         Subject::Cluster(cluster) => format!("cluster\0{cluster}"),
         Subject::Pair(a, b) => format!("pair\0{a}\0{b}"),
         Subject::Server(server) => format!("server\0{}\0{}", server.cluster, server.name),
+        Subject::Instance(instance) => format!("instance\0{instance}"),
     }
 }

@@ -133,6 +133,11 @@ impl Gathered {
             | CauseKind::OwnView
             | CauseKind::Configuration
             | CauseKind::Clock
+            | CauseKind::Stalled
+            | CauseKind::Behind
+            | CauseKind::Publishing
+            | CauseKind::Outbox
+            | CauseKind::ClockJumped
             | CauseKind::Unknown => (&[], &[]),
         };
         first.iter().chain(second)

@@ -108,7 +108,12 @@ pub(in crate::engine) const fn tells(kind: CauseKind) -> u8 {
         | CauseKind::ConfigMisnamed
         | CauseKind::OwnView
         | CauseKind::Configuration
-        | CauseKind::Clock => 2,
+        | CauseKind::Clock
+        | CauseKind::Stalled
+        | CauseKind::Behind
+        | CauseKind::Publishing
+        | CauseKind::Outbox
+        | CauseKind::ClockJumped => 2,
     }
 }
 

@@ -7,6 +7,7 @@ mod certificates;
 mod clocks;
 mod drift;
 mod flapping;
+mod own;
 mod removed;
 mod routes;
 mod told;
@@ -21,6 +22,7 @@ use super::turn::Turn;
 use super::world::{ClusterIx, Server, ServerIx, World};
 use crate::model::cause::{Cause, CauseKind};
 use crate::model::evidence::{Evidence, Says};
+use crate::model::ids::InstanceName;
 use crate::model::incident::{Incident, IncidentKind, Scope, ServerView, Severity, Subject};
 use crate::model::states::ServerState;
 use crate::model::time::{Mono, Now};
@@ -54,6 +56,7 @@ struct Look<'a> {
     world: &'a World,
     checks: &'a Checks,
     now: Now,
+    instance: &'a InstanceName,
     /// How long a server that has just appeared may take to find the others.
     grace: Duration,
     ours: OnceCell<TimeDelta>,
@@ -62,7 +65,8 @@ struct Look<'a> {
 impl<'a> Look<'a> {
     fn new(turn: &'a Turn<'_>) -> Self {
         let (world, checks) = (&*turn.world, &turn.policy.checks);
-        Self { world, checks, now: turn.now, grace: turn.policy.join_grace, ours: OnceCell::new() }
+        let (instance, grace) = (&turn.policy.instance, turn.policy.join_grace);
+        Self { world, checks, now: turn.now, instance, grace, ours: OnceCell::new() }
     }
 
     /// The servers of a cluster that are there, by name.
@@ -167,6 +171,7 @@ pub(super) fn findings(turn: &Turn<'_>) -> Vec<Finding> {
     for server in look.world.servers_by_key() {
         note(clocks::of(&look, server));
     }
+    note(own::of(&look));
     for (a, b) in look.pairs() {
         for check in PAIR_CHECKS {
             note(check(&look, a, b));
@@ -189,7 +194,9 @@ fn judge(look: &Look<'_>, incident: &Incident) -> Verdict {
         IncidentKind::GatewayRemoved => pair(look, incident, removed::of),
         IncidentKind::ConfigDrift => match incident.subject {
             Subject::Pair(..) => pair(look, incident, drift::between),
-            Subject::Cluster(_) | Subject::Server(_) => cluster(look, incident, drift::within),
+            Subject::Cluster(_) | Subject::Server(_) | Subject::Instance(_) => {
+                cluster(look, incident, drift::within)
+            }
         },
         IncidentKind::CertificateExpiring => cluster(look, incident, certificates::of),
         IncidentKind::SingleUrl => cluster(look, incident, urls::of),
@@ -199,8 +206,10 @@ fn judge(look: &Look<'_>, incident: &Incident) -> Verdict {
             Subject::Server(key) => {
                 look.world.server(key).map_or(Verdict::Unknown, |ix| clocks::of(look, ix))
             }
-            Subject::Cluster(_) | Subject::Pair(..) => Verdict::Unknown,
+            Subject::Cluster(_) | Subject::Pair(..) | Subject::Instance(_) => Verdict::Unknown,
         },
+        // One that another instance left is over when it is this one that watches.
+        IncidentKind::GatewatchImpaired => own::of(look),
         IncidentKind::VantageLost
         | IncidentKind::ClusterOffline
         | IncidentKind::ClusterIsolated
@@ -215,7 +224,7 @@ fn judge(look: &Look<'_>, incident: &Incident) -> Verdict {
 fn cluster(look: &Look<'_>, incident: &Incident, check: ClusterCheck) -> Verdict {
     match &incident.subject {
         Subject::Cluster(name) => look.world.cluster(name).map_or(Verdict::Unknown, |ix| check(look, ix)),
-        Subject::Pair(..) | Subject::Server(_) => Verdict::Unknown,
+        Subject::Pair(..) | Subject::Server(_) | Subject::Instance(_) => Verdict::Unknown,
     }
 }
 
@@ -225,7 +234,7 @@ fn pair(look: &Look<'_>, incident: &Incident, check: PairCheck) -> Verdict {
             let pair = look.world.cluster(a).zip(look.world.cluster(b));
             pair.map_or(Verdict::Unknown, |(a, b)| check(look, a, b))
         }
-        Subject::Cluster(_) | Subject::Server(_) => Verdict::Unknown,
+        Subject::Cluster(_) | Subject::Server(_) | Subject::Instance(_) => Verdict::Unknown,
     }
 }
 
@@ -235,7 +244,8 @@ pub(super) fn opens_after(kind: IncidentKind, policy: &Policy) -> Duration {
         IncidentKind::GatewayFlapping
         | IncidentKind::ConfigDrift
         | IncidentKind::ClockSkew
-        | IncidentKind::MixedVersions => Duration::ZERO,
+        | IncidentKind::MixedVersions
+        | IncidentKind::GatewatchImpaired => Duration::ZERO,
         // Every server has told its configuration: there is nothing more to wait for but restarts that go on.
         IncidentKind::GatewayRemoved => policy.join_grace,
         IncidentKind::CertificateExpiring | IncidentKind::SingleUrl | IncidentKind::RoutesIncomplete => {

@@ -14,6 +14,7 @@ use super::checks::Told;
 use super::flaps::{Damping, Watch};
 use super::impact::Streams;
 use super::intent::{Intent, Wanted};
+use super::own::Own;
 use super::rounds::Heard;
 use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
@@ -56,6 +57,8 @@ pub(super) struct World {
     pub(super) intent: Intent,
     /// Another gatewatch speaks.
     pub(super) hushed: bool,
+    /// This process itself.
+    pub(super) own: Own,
 }
 
 /// What became of an identity that was heard.

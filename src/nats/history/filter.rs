@@ -75,6 +75,7 @@ fn touches(incident: &Incident, cluster: &ClusterName) -> bool {
         Subject::Cluster(name) => name == cluster,
         Subject::Pair(one, other) => one == cluster || other == cluster,
         Subject::Server(server) => server.cluster == *cluster,
+        Subject::Instance(_) => false,
     };
     let scope = &incident.scope;
     subject

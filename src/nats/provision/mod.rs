@@ -3,14 +3,7 @@
 //! Looks, compares, and creates only what is not there. Never updates or deletes what exists: limits that the user chose are
 //! respected and named in the log; a stream that cannot serve is an error that says what to change.
 //!
-//! What the user of the alert account must be permitted, with the default names:
-//!
-//! ```text
-//! publish    gatewatch.alert.>  gatewatch.event.>  $KV.GATEWATCH.>  $KV.GATEWATCH_LEASE.>
-//!            $JS.API.STREAM.INFO.*  $JS.API.STREAM.CREATE.*  $JS.API.STREAM.NAMES  $JS.API.STREAM.MSG.GET.*
-//!            $JS.API.CONSUMER.CREATE.>  $JS.API.CONSUMER.DELETE.>  $JS.API.CONSUMER.MSG.NEXT.>
-//! subscribe  _INBOX.>  and, for those who follow, gatewatch.>
-//! ```
+//! What the user of the alert account must be permitted for it stands in [`crate::wire::permission`].
 
 mod compare;
 mod error;

@@ -57,6 +57,8 @@ impl StateKeeper {
         let Some(memory) = shutdown.run_until_cancelled(self.restore()).await else { return };
         // Full or closed: whoever wants the memory has it already, or wants it no more.
         let _ = self.memory.send(memory.clone()).await;
+        // Once it is taken out, whatever snapshot comes next knows it.
+        let _ = shutdown.run_until_cancelled(self.memory.reserve()).await;
         self.memory = mpsc::channel(1).0;
         let mut memory = Some(memory);
         let mut duty = self.duty.clone();
@@ -88,17 +90,21 @@ impl StateKeeper {
             missing: Arc::clone(&self.missing),
             metrics: Arc::clone(&self.metrics),
             clock: self.clock,
-            not_before: self.clock.now().wall,
+            fresh: false,
             revision: 0,
             failing: false,
         };
         let snapshots = &mut self.snapshots;
+        snapshots.mark_unchanged();
         tokio::select! {
             biased;
             () = shutdown.cancelled() => {}
             () = until(duty, false) => return true,
             () = writer.follow(snapshots) => {}
         }
+        // Whoever makes snapshots leaves a last one when it ends.
+        writer.fresh |= snapshots.has_changed().unwrap_or(true);
+        writer.stored.want_snapshot();
         if timeout(LAST_ROUND, writer.round(snapshots)).await.is_err() {
             tracing::warn!("the last state could not be stored in time");
         }
@@ -146,8 +152,8 @@ struct Writer {
     missing: Arc<Notify>,
     metrics: Arc<Metrics>,
     clock: Clock,
-    /// Older snapshots do not know yet what was read back.
-    not_before: chrono::DateTime<chrono::Utc>,
+    /// Whether there is a snapshot that knows what was read back. Not told by its time: the clock on the wall may be set.
+    fresh: bool,
     /// Of the latest write. Revisions of a bucket only grow.
     revision: u64,
     failing: bool,
@@ -158,8 +164,10 @@ impl Writer {
         let mut backoff = Backoff::default();
         loop {
             // Also without news, for the heartbeat and for what failed.
-            if timeout(LOOK_EVERY, snapshots.changed()).await.is_ok_and(|changed| changed.is_err()) {
-                return;
+            match timeout(LOOK_EVERY, snapshots.changed()).await {
+                Ok(Ok(())) => self.fresh = true,
+                Ok(Err(_)) => return,
+                Err(_) => {}
             }
             snapshots.mark_unchanged();
             match self.round(snapshots).await {
@@ -185,7 +193,7 @@ impl Writer {
     /// Writes what differs from the newest snapshot.
     async fn round(&mut self, snapshots: &watch::Receiver<Option<Snapshot>>) -> Result<(), JetStreamError> {
         let newest = snapshots.borrow().clone();
-        let Some(snapshot) = newest.filter(|snapshot| snapshot.at > self.not_before) else { return Ok(()) };
+        let Some(snapshot) = newest.filter(|_| self.fresh) else { return Ok(()) };
         let mut writes = VecDeque::from(self.stored.plan(&snapshot, self.clock.mono()));
         while let Some(write) = writes.pop_front() {
             let Some((key, value)) = render(&write, &snapshot) else { continue };

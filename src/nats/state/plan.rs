@@ -83,6 +83,11 @@ impl Stored {
             .is_none_or(|(written, stored)| now.since(*written) >= HEARTBEAT || *stored != essence(snapshot))
     }
 
+    /// Whatever is stored, the next snapshot is to be written.
+    pub(super) fn want_snapshot(&mut self) {
+        self.snapshot = None;
+    }
+
     /// The bucket was made anew: nothing of what was stored is there any more.
     pub(super) fn lost(&mut self) {
         self.snapshot = None;

@@ -24,6 +24,7 @@ fn snapshot(links: &[Link], incidents: Vec<Incident>) -> Snapshot {
     };
     Snapshot {
         at,
+        own: None,
         vantages: Vec::new(),
         clusters: Vec::new(),
         links: links.iter().map(status).collect(),

@@ -1,6 +1,7 @@
 //! Alerts: one message per step of an incident, each a whole snapshot of it.
 
 use super::TYPE_PREFIX;
+use crate::model::ids::ClusterName;
 use crate::model::incident::{Incident, IncidentEvent, Stage, Subject};
 use crate::wire::body::{IncidentBody, StageWord, Stamp};
 use crate::wire::json::{self, ReadError};
@@ -58,20 +59,22 @@ impl Alert {
     }
 }
 
-/// `alert.<severity>.<kind>.<cluster>.<remote or _>`, with `silenced` in the place of `alert` while a silence holds; a pair always in its alphabetical order, so that one subject filter follows an
+/// `alert.<severity>.<kind>.<cluster or _>.<remote or _>`, with `silenced` in the place of `alert` while a silence holds; a pair always in its alphabetical order, so that one subject filter follows an
 /// incident whichever direction is cut.
 pub(super) fn subject(incident: &Incident) -> String {
     let (cluster, remote) = match &incident.subject {
-        Subject::Cluster(cluster) => (cluster, None),
-        Subject::Pair(cluster, remote) => (cluster, Some(remote.as_str())),
-        Subject::Server(server) => (&server.cluster, None),
+        Subject::Cluster(cluster) => (Some(cluster), None),
+        Subject::Pair(cluster, remote) => (Some(cluster), Some(remote.as_str())),
+        Subject::Server(server) => (Some(&server.cluster), None),
+        // No name of an instance may stand where a filter looks for that of a cluster.
+        Subject::Instance(_) => (None, None),
     };
     let lane = if incident.silenced.is_some() { "silenced" } else { "alert" };
     format!(
         "{lane}.{}.{}.{}.{}",
         incident.severity,
         incident.kind,
-        token::escape(cluster.as_str()),
+        token::escape_or_none(cluster.map(ClusterName::as_str)),
         token::escape_or_none(remote)
     )
 }

@@ -1,13 +1,13 @@
 //! What gatewatch publishes: alerts about incidents, events about state changes.
 //!
 //! ```text
-//! <prefix>.alert.<severity>.<kind>.<cluster>.<remote or _>
-//! <prefix>.silenced.<severity>.<kind>.<cluster>.<remote or _>      instead, while a silence holds
+//! <prefix>.alert.<severity>.<kind>.<cluster or _>.<remote or _>
+//! <prefix>.silenced.<severity>.<kind>.<cluster or _>.<remote or _>      instead, while a silence holds
 //! <prefix>.event.<entity>.<state>.<cluster>.<remote, server or _>
 //! ```
 //!
 //! Names are escaped ([`crate::wire::token`]) and the tokens fixed in number, so wildcards pick severity, kind, cluster or
-//! remote. Cluster and remote of an alert stay the same from opening to resolution; severity and kind follow the incident. Bodies
+//! remote; what is about a gatewatch itself and no cluster has neither. Cluster and remote of an alert stay the same from opening to resolution; severity and kind follow the incident. Bodies
 //! carry `type`, `id` and `timestamp` as advisories of this ecosystem do, headers those of CloudEvents and `Nats-Msg-Id`.
 
 mod alert;

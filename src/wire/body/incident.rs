@@ -104,6 +104,11 @@ pub enum SubjectBody {
         /// The server.
         server: ServerBody,
     },
+    /// A gatewatch itself, and no cluster.
+    Instance {
+        /// Its name.
+        instance: String,
+    },
 }
 
 /// Everything an incident touches.
@@ -231,6 +236,7 @@ impl From<&Subject> for SubjectBody {
             Subject::Cluster(cluster) => Self::Cluster { cluster: cluster.to_string() },
             Subject::Pair(a, b) => Self::Pair { clusters: [a.to_string(), b.to_string()] },
             Subject::Server(server) => Self::Server { server: server.into() },
+            Subject::Instance(instance) => Self::Instance { instance: instance.to_string() },
         }
     }
 }
@@ -241,6 +247,7 @@ impl From<&SubjectBody> for Subject {
             SubjectBody::Cluster { cluster } => Self::Cluster(cluster.as_str().into()),
             SubjectBody::Pair { clusters: [a, b] } => Self::Pair(a.as_str().into(), b.as_str().into()),
             SubjectBody::Server { server } => Self::Server(server.into()),
+            SubjectBody::Instance { instance } => Self::Instance(instance.as_str().into()),
         }
     }
 }

@@ -21,10 +21,11 @@ pub use incident::{CauseBody, FlapsBody, IncidentBody, ScopeBody, ServerViewBody
 pub use names::{LinkBody, ServerBody, ServerLinkBody};
 pub(super) use names::{forget, forget_names};
 pub use snapshot::{
-    ClusterBody, LinkStatusBody, ServerLinkStatusBody, ServerStatusBody, SnapshotBody, VantageBody,
+    AilmentBody, ClusterBody, LinkStatusBody, OwnBody, ServerLinkStatusBody, ServerStatusBody, SnapshotBody,
+    VantageBody,
 };
 pub use stamp::Stamp;
 pub use words::{
-    BasisWord, CauseWord, ConfidenceWord, ConfigItemWord, CopyRoleWord, DepartureWord, DirectionWord,
-    DisconnectWord, KindWord, ProbeFoundWord, SeverityWord, StageWord,
+    AilmentWord, BasisWord, CauseWord, ConfidenceWord, ConfigItemWord, CopyRoleWord, DepartureWord,
+    DirectionWord, DisconnectWord, KindWord, LackWord, ProbeFoundWord, SeverityWord, StageWord,
 };

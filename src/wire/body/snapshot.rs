@@ -6,7 +6,8 @@ use super::change::{
 use super::incident::IncidentBody;
 use super::names::{LinkBody, ServerBody, each};
 use super::stamp::Stamp;
-use super::words::BasisWord;
+use super::words::{AilmentWord, BasisWord, LackWord};
+use crate::model::health::{AilmentStatus, OwnStatus};
 use crate::model::ids::ServerId;
 use crate::model::snapshot::{
     ClusterStatus, LinkStatus, ServerLinkStatus, ServerStatus, Snapshot, VantageStatus,
@@ -21,6 +22,9 @@ use std::time::Duration;
 pub struct SnapshotBody {
     /// When it was taken.
     pub at: Stamp,
+    /// gatewatch itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub own: Option<OwnBody>,
     /// The connections of gatewatch.
     #[serde(default)]
     pub vantages: Vec<VantageBody>,
@@ -33,6 +37,31 @@ pub struct SnapshotBody {
     /// Open incidents, oldest first.
     #[serde(default)]
     pub incidents: Vec<IncidentBody>,
+}
+
+/// gatewatch itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct OwnBody {
+    /// Its name.
+    pub instance: String,
+    /// Whether it does its work.
+    #[serde(default)]
+    pub ready: bool,
+    /// What it lacks to do its work.
+    #[serde(default)]
+    pub lacks: Vec<LackWord>,
+    /// What is wrong with it, now or until a moment ago.
+    #[serde(default)]
+    pub ailments: Vec<AilmentBody>,
+}
+
+/// One thing that is wrong with gatewatch itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct AilmentBody {
+    /// What.
+    pub ailment: AilmentWord,
+    /// Since when, at first, lately.
+    pub since: Stamp,
 }
 
 /// A connection of gatewatch.
@@ -122,6 +151,7 @@ impl From<&Snapshot> for SnapshotBody {
     fn from(snapshot: &Snapshot) -> Self {
         Self {
             at: snapshot.at.into(),
+            own: snapshot.own.as_ref().map(Into::into),
             vantages: each(&snapshot.vantages),
             clusters: each(&snapshot.clusters),
             links: each(&snapshot.links),
@@ -134,10 +164,38 @@ impl From<&SnapshotBody> for Snapshot {
     fn from(body: &SnapshotBody) -> Self {
         Self {
             at: body.at.into(),
+            own: body.own.as_ref().map(Into::into),
             vantages: each(&body.vantages),
             clusters: each(&body.clusters),
             links: each(&body.links),
             incidents: each(&body.incidents),
+        }
+    }
+}
+
+impl From<&OwnStatus> for OwnBody {
+    fn from(status: &OwnStatus) -> Self {
+        let ailments = status.ailments.iter();
+        Self {
+            instance: status.instance.to_string(),
+            ready: status.is_ready(),
+            lacks: status.lacks.iter().copied().map(Into::into).collect(),
+            ailments: ailments
+                .map(|one| AilmentBody { ailment: one.ailment.into(), since: one.since.into() })
+                .collect(),
+        }
+    }
+}
+
+impl From<&OwnBody> for OwnStatus {
+    fn from(body: &OwnBody) -> Self {
+        let ailments = body.ailments.iter();
+        Self {
+            instance: body.instance.as_str().into(),
+            lacks: body.lacks.iter().copied().map(Into::into).collect(),
+            ailments: ailments
+                .map(|one| AilmentStatus { ailment: one.ailment.into(), since: one.since.into() })
+                .collect(),
         }
     }
 }

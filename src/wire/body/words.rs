@@ -2,6 +2,7 @@
 
 use crate::model::cause::{CauseKind, Confidence};
 use crate::model::evidence::{ConfigItem, ProbeWord};
+use crate::model::health::{Ailment, Lack};
 use crate::model::impact::CopyRole;
 use crate::model::incident::{Direction, IncidentKind, Severity, Stage};
 use crate::model::observation::Disconnect;
@@ -56,6 +57,7 @@ words! {
         ClockSkew: "The clock of a server is wrong.",
         MixedVersions: "Servers of a cluster run different versions.",
         RoutesIncomplete: "Servers of a cluster are not all connected with each other.",
+        GatewatchImpaired: "Something is wrong with gatewatch itself, not with any cluster.",
     }
 }
 words! {
@@ -97,6 +99,11 @@ words! {
         OwnView: "The connection of gatewatch broke, not theirs.",
         Configuration: "The configuration itself is what the incident is about.",
         Clock: "The clock of a host is wrong.",
+        Stalled: "gatewatch itself did not run.",
+        Behind: "gatewatch does not keep up with what it hears.",
+        Publishing: "Alerts of gatewatch are refused, or its connection for them is not there.",
+        Outbox: "What gatewatch has to store cannot be kept on its disk, or waits for long.",
+        ClockJumped: "The clock of the host of gatewatch was set.",
         Unknown: "The evidence does not tell.",
     }
 }
@@ -167,6 +174,26 @@ words! {
     }
 }
 
+words! {
+    /// What is wrong with gatewatch itself.
+    AilmentWord = Ailment {
+        Stalled: "It did not run for a while.",
+        Behind: "It does not keep up with what it hears: facts were dropped.",
+        Publishing: "Alerts are refused, or the connection for them is not there.",
+        Outbox: "What waits to be stored cannot be kept on disk, or grows and grows.",
+        ClockJumped: "The clock on the wall was set.",
+    }
+}
+words! {
+    /// What gatewatch lacks to do its work.
+    LackWord = Lack {
+        Starting: "It has not heard any server yet.",
+        Stuck: "Its one loop does not turn.",
+        Blind: "None of its connections hears its cluster.",
+        Mute: "The connection to the alert account is not there.",
+    }
+}
+
 /// Which way a pair of clusters is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -222,6 +249,12 @@ mod tests {
         }
         for word in CopyRoleWord::ALL {
             assert_eq!(spelled(word), CopyRole::from(*word).token());
+        }
+        for word in AilmentWord::ALL {
+            assert_eq!(spelled(word), Ailment::from(*word).token());
+        }
+        for word in LackWord::ALL {
+            assert_eq!(spelled(word), Lack::from(*word).token());
         }
         for word in BasisWord::ALL {
             assert_eq!(spelled(word), Basis::from(*word).token());

@@ -101,13 +101,13 @@ fn connection(
         }
         "disconnected" => VantageEvent::Disconnected(disconnect(number, line.why.as_deref())?),
         "dropped" => VantageEvent::Dropped,
+        "beats_off" => VantageEvent::BeatsOff,
         // An error that a connection met says nothing about its state; what it led to has a line of its own.
         error if error.starts_with("error") => {
             return Ok(Recorded::Mark { at, text: format!("{cluster}: {error}") });
         }
         other => {
-            let expected =
-                "dialling, connected, reconnected, disconnected, dropped, or a text that begins with error";
+            let expected = "dialling, connected, reconnected, disconnected, dropped, beats_off, or a text that begins with error";
             return Err(CaptureError::BadValue {
                 line: number,
                 field: "connection",

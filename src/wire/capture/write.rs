@@ -114,6 +114,7 @@ fn vantage_line(change: &VantageChange) -> Line<'_> {
         VantageEvent::Connected { server } => ("connected", None, server.as_ref()),
         VantageEvent::Disconnected(why) => ("disconnected", Some(why_word(*why)), None),
         VantageEvent::Dropped => ("dropped", None, None),
+        VantageEvent::BeatsOff => ("beats_off", None, None),
     };
     Line {
         vantage: Some(change.cluster.as_str().into()),

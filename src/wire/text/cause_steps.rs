@@ -61,7 +61,14 @@ pub(super) fn cause_steps(incident: &Incident, between: &str) -> Vec<String> {
             "Check the connections of gatewatch itself before the gateways: the supercluster may be healthy."
                 .to_owned(),
         ],
-        CauseKind::Configuration | CauseKind::Clock | CauseKind::Unknown => vec![format!(
+        CauseKind::Configuration
+        | CauseKind::Clock
+        | CauseKind::Stalled
+        | CauseKind::Behind
+        | CauseKind::Publishing
+        | CauseKind::Outbox
+        | CauseKind::ClockJumped
+        | CauseKind::Unknown => vec![format!(
             "Check the network between {between}, then the server logs of both sides for lines about gateways."
         )],
     }

@@ -1,6 +1,6 @@
 //! Evidence in words.
 
-use super::{list, moment, span};
+use super::{list, moment, own, span};
 use crate::model::evidence::{ConfigItem, ProbeWord, Says};
 use crate::model::ids::{ClusterName, ServerKey};
 use crate::model::observation::Disconnect;
@@ -90,6 +90,15 @@ pub fn evidence(says: &Says) -> String {
         Says::RouteMissing { server, peer } => format!("{server} has no route to {peer}"),
         Says::Required { link } => format!("gatewatch was told that the link {link} must exist"),
         Says::Forbidden { link } => format!("gatewatch was told that the link {link} must not exist"),
+        Says::DidNotRun { span: long } => {
+            format!("gatewatch did not run for {}: what happened meanwhile it cannot know", span(*long))
+        }
+        Says::FactsDropped { count } => {
+            format!("gatewatch did not keep up and left {count} of the things it heard unread")
+        }
+        Says::Outbox { health } => own::outbox(health),
+        Says::Publishing { health } => own::publishing(health),
+        Says::ClockJumped { by } => own::clock(*by),
         Says::Forgotten { what } => format!("gatewatch was told that {what} is gone for good"),
     }
 }

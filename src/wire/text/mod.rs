@@ -5,6 +5,7 @@
 mod cause_steps;
 mod evidence;
 mod impact;
+mod own;
 mod remedy;
 mod standing;
 mod state;
@@ -13,6 +14,7 @@ mod title;
 
 pub use evidence::evidence;
 pub use impact::impact;
+pub use own::{ailment, lack};
 pub use remedy::remedy;
 pub use state::change;
 pub use summary::{cause, server_view, summary};

@@ -2,7 +2,7 @@
 
 use super::cause_steps::cause_steps;
 use super::title::{about, cut_servers};
-use super::{list, standing};
+use super::{list, own, standing};
 use crate::model::cause::CauseKind;
 use crate::model::incident::{Incident, IncidentId, IncidentKind, Subject};
 use crate::model::observation::Disconnect;
@@ -31,6 +31,7 @@ pub fn remedy(incident: &Incident) -> Vec<String> {
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
         | IncidentKind::RoutesIncomplete => standing::remedy(incident),
+        IncidentKind::GatewatchImpaired => own::remedy(incident),
     }
 }
 
@@ -44,6 +45,7 @@ fn ends(incident: &Incident) -> String {
         Subject::Pair(a, b) => format!("clusters {a} and {b}"),
         Subject::Cluster(cluster) => format!("cluster {cluster} and the others"),
         Subject::Server(server) => format!("server {server} and the remote cluster"),
+        Subject::Instance(instance) => format!("gatewatch {instance} and the clusters"),
     }
 }
 
@@ -110,6 +112,11 @@ fn cluster_offline(incident: &Incident) -> Vec<String> {
         | CauseKind::OwnView
         | CauseKind::Configuration
         | CauseKind::Clock
+        | CauseKind::Stalled
+        | CauseKind::Behind
+        | CauseKind::Publishing
+        | CauseKind::Outbox
+        | CauseKind::ClockJumped
         | CauseKind::Unknown => format!(
             "Check what the servers of {about} share: power, hosts, network, orchestrator, a faulty roll-out. All of them \
              fell silent."
@@ -156,6 +163,11 @@ fn server_lost(incident: &Incident) -> Vec<String> {
         | CauseKind::OwnView
         | CauseKind::Configuration
         | CauseKind::Clock
+        | CauseKind::Stalled
+        | CauseKind::Behind
+        | CauseKind::Publishing
+        | CauseKind::Outbox
+        | CauseKind::ClockJumped
         | CauseKind::Unknown => format!(
             "Check process and host of {about}: is it running, out of memory, frozen (disk, paused virtual machine), \
              restarting in a loop?"

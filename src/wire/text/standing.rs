@@ -1,7 +1,7 @@
 //! Texts of standing conditions: nothing broke just now, but something is not as it should be.
 
-use super::list;
 use super::title::about;
+use super::{list, own};
 use crate::model::ids::ServerKey;
 use crate::model::incident::{Incident, IncidentKind};
 
@@ -31,6 +31,7 @@ pub(super) const fn words(kind: IncidentKind) -> Words {
         IncidentKind::RoutesIncomplete => {
             ("has servers that are not connected with each other", "without all of its routes")
         }
+        IncidentKind::GatewatchImpaired => ("is impaired; the clusters may be fine", "impaired"),
         IncidentKind::VantageLost
         | IncidentKind::ClusterOffline
         | IncidentKind::ClusterIsolated
@@ -81,6 +82,7 @@ pub(super) fn meaning(incident: &Incident, since: &str) -> String {
             "Since {since} servers of {about} are not all connected with each other. A message that arrives over a gateway at one of \
              them may miss subscribers at another."
         ),
+        IncidentKind::GatewatchImpaired => own::meaning(incident, since),
         IncidentKind::VantageLost
         | IncidentKind::ClusterOffline
         | IncidentKind::ClusterIsolated
@@ -127,7 +129,8 @@ pub(super) fn remedy(incident: &Incident) -> Vec<String> {
         | IncidentKind::GatewayDegraded
         | IncidentKind::GatewayFlapping
         | IncidentKind::ServerLost
-        | IncidentKind::GatewayNeverUp => return Vec::new(),
+        | IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewatchImpaired => return Vec::new(),
     };
     vec![step]
 }

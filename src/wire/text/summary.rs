@@ -59,6 +59,7 @@ fn over(incident: &Incident, resolved: &str) -> String {
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
         | IncidentKind::RoutesIncomplete => "The check no longer finds it.",
+        IncidentKind::GatewatchImpaired => "gatewatch has been well for a while.",
     };
     format!(
         "It began at {began}, lasted {lasted} and was resolved at {resolved}. {healed} {}",
@@ -102,7 +103,8 @@ fn loss(incident: &Incident) -> String {
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => standing::meaning(incident, &since),
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => standing::meaning(incident, &since),
     }
 }
 
@@ -131,7 +133,7 @@ fn down(incident: &Incident, since: &str) -> String {
              third cluster does, so what is published in one for subscribers in the other is lost until the links are back; \
              JetStream mirrors and sources stand still and catch up then."
         ),
-        (Some(Direction::Both) | None, Subject::Cluster(_) | Subject::Server(_)) => {
+        (Some(Direction::Both) | None, Subject::Cluster(_) | Subject::Server(_) | Subject::Instance(_)) => {
             format!("Since {since} {} is down. {ONLY_OWN_LINK}.", about(incident))
         }
     }
@@ -185,6 +187,13 @@ pub fn cause(cause: Cause) -> String {
         CauseKind::OwnView => "the connection of gatewatch itself broke, not the supercluster",
         CauseKind::Configuration => "the configuration of the servers",
         CauseKind::Clock => "the clock of the host",
+        CauseKind::Stalled => "the process of gatewatch got no time to run",
+        CauseKind::Behind => "gatewatch does not keep up with what it hears",
+        CauseKind::Publishing => {
+            "the servers of the alert account do not take what gatewatch publishes, or are not reached"
+        }
+        CauseKind::Outbox => "what gatewatch has to store finds no room on its disk or no way into JetStream",
+        CauseKind::ClockJumped => "the clock of the host of gatewatch was set",
         CauseKind::Unknown => return "The cause cannot be told from the evidence.".to_owned(),
     };
     let sure = match cause.confidence {

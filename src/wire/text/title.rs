@@ -26,6 +26,7 @@ pub(super) fn about(incident: &Incident) -> String {
         }
         Subject::Cluster(cluster) => format!("cluster {cluster}"),
         Subject::Server(server) => format!("server {server}"),
+        Subject::Instance(instance) => format!("gatewatch instance {instance}"),
         Subject::Pair(a, b) => match one_way(incident) {
             Some((from, to)) => format!("gateway {from} -> {to}"),
             None => format!("gateway {a} <-> {b}"),
@@ -66,7 +67,8 @@ fn over(incident: &Incident) -> String {
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => standing::words(incident.kind).over,
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => standing::words(incident.kind).over,
     };
     format!("resolved: {about} was {was} for {lasted}")
 }
@@ -107,7 +109,8 @@ fn trouble(incident: &Incident) -> String {
         | IncidentKind::SingleUrl
         | IncidentKind::ClockSkew
         | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => {
+        | IncidentKind::RoutesIncomplete
+        | IncidentKind::GatewatchImpaired => {
             format!("{about} {}", standing::words(incident.kind).trouble)
         }
     }

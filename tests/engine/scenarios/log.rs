@@ -99,6 +99,7 @@ fn about(incident: &Incident) -> String {
     match (&incident.subject, incident.direction()) {
         (Subject::Cluster(name), _) => format!("cluster {name}"),
         (Subject::Server(key), _) => format!("server {key}"),
+        (Subject::Instance(name), _) => format!("instance {name}"),
         (Subject::Pair(..), Some(Direction::OneWay(link))) => format!("{link} only"),
         (Subject::Pair(a, b), Some(Direction::Both)) => format!("{a} <-> {b}"),
         (Subject::Pair(a, b), None) => format!("between {a} and {b}"),

@@ -121,6 +121,7 @@ impl Sim {
                 Input::Probed(report) => report.at = to,
                 Input::Asked(_)
                 | Input::Stalled(_)
+                | Input::Own(_)
                 | Input::Restored(_)
                 | Input::Hush
                 | Input::Speak

@@ -1,5 +1,6 @@
 //! Standing checks: what is found, when it is told of, and what resolves it.
 
+mod own;
 mod rig;
 
 use chrono::TimeDelta;

@@ -49,6 +49,7 @@ pub(super) fn violations(plan: &Plan, sim: &Sim, delays: &mut Vec<Delay>) -> Vec
         snapshot
             .incidents
             .retain(|incident| !weighs_on(plan, incident) && !plan.standing.contains(&incident.kind));
+        snapshot.incidents.retain(|incident| !matches!(incident.subject, Subject::Instance(_)));
     }
     wrong.extend(closure(last, gone));
     wrong
@@ -71,6 +72,8 @@ fn as_played(plan: &Plan, sim: &Sim) -> Plan {
 
 fn incident((at, told): &(i64, Told)) -> Option<(u64, &IncidentEvent)> {
     match told {
+        // What ails gatewatch itself is no part of the truth about clusters.
+        Told::Incident(event) if matches!(event.incident.subject, Subject::Instance(_)) => None,
         Told::Incident(event) => Some((u64::try_from(*at).unwrap_or(0), event)),
         Told::Step(_) | Told::Transition(_) => None,
     }
@@ -136,6 +139,7 @@ fn concerns(touched: &BTreeSet<&str>, incident: &Incident) -> bool {
     match &incident.subject {
         Subject::Cluster(name) => is(name),
         Subject::Pair(a, b) => is(a) || is(b),
+        Subject::Instance(_) => false,
         Subject::Server(key) => {
             let mut cuts = incident.scope.server_links.iter();
             is(&key.cluster) || cuts.all(|cut| is(&cut.to) || is(&cut.server.cluster))

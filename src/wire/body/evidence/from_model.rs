@@ -3,6 +3,7 @@
 use super::super::names::{forget_names, texts};
 use super::SaysBody;
 use crate::model::evidence::Says;
+use crate::model::health::{OutboxHealth, PublishingHealth};
 use std::time::Duration;
 
 impl From<&Says> for SaysBody {
@@ -99,6 +100,19 @@ impl From<&Says> for SaysBody {
             }
             Says::Required { link } => Self::Required { link: link.into() },
             Says::Forbidden { link } => Self::Forbidden { link: link.into() },
+            Says::DidNotRun { span } => Self::DidNotRun { span_ms: millis(*span) },
+            Says::FactsDropped { count } => Self::FactsDropped { count: *count },
+            Says::Outbox { health } => match health {
+                OutboxHealth::Growing { waiting } => Self::OutboxGrowing { waiting: *waiting },
+                OutboxHealth::Unavailable { why } => Self::OutboxUnavailable { why: why.clone() },
+                OutboxHealth::Fine => Self::Newer,
+            },
+            Says::Publishing { health } => match health {
+                PublishingHealth::Away => Self::AlertsAway,
+                PublishingHealth::Refused { why } => Self::AlertsRefused { why: why.clone() },
+                PublishingHealth::Fine => Self::Newer,
+            },
+            Says::ClockJumped { by } => Self::ClockJumped { by_ms: by.num_milliseconds() },
             Says::Forgotten { what } => {
                 let (cluster, server) = forget_names(what);
                 Self::Forgotten { cluster, server }

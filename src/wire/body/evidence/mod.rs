@@ -268,6 +268,40 @@ pub enum SaysBody {
         /// The link.
         link: LinkBody,
     },
+    /// gatewatch itself did not run for so long.
+    DidNotRun {
+        /// For how long, in milliseconds.
+        span_ms: u64,
+    },
+    /// gatewatch did not keep up and dropped facts.
+    FactsDropped {
+        /// How many.
+        count: u64,
+    },
+    /// The queue of what gatewatch has to store grows.
+    OutboxGrowing {
+        /// Messages that wait.
+        waiting: u64,
+    },
+    /// The queue of what gatewatch has to store cannot be kept on disk.
+    OutboxUnavailable {
+        /// Why.
+        #[serde(default)]
+        why: String,
+    },
+    /// The connection of gatewatch to the alert account is not there.
+    AlertsAway,
+    /// What gatewatch publishes is not taken, or not stored.
+    AlertsRefused {
+        /// What the servers say.
+        #[serde(default)]
+        why: String,
+    },
+    /// The clock of the host of gatewatch was set by so much; below zero it was set back.
+    ClockJumped {
+        /// By how much, in milliseconds.
+        by_ms: i64,
+    },
     /// Somebody told gatewatch that this cluster, or this server of it, is gone for good.
     Forgotten {
         /// The cluster.

@@ -3,6 +3,7 @@
 use super::super::names::{clusters, forget};
 use super::SaysBody;
 use crate::model::evidence::Says;
+use crate::model::health::{OutboxHealth, PublishingHealth};
 use crate::model::ids::ServerId;
 use crate::wire::sys;
 use chrono::TimeDelta;
@@ -109,6 +110,19 @@ impl SaysBody {
             }
             Self::Required { link } => Says::Required { link: link.into() },
             Self::Forbidden { link } => Says::Forbidden { link: link.into() },
+            Self::DidNotRun { span_ms } => Says::DidNotRun { span: Duration::from_millis(*span_ms) },
+            Self::FactsDropped { count } => Says::FactsDropped { count: *count },
+            Self::OutboxGrowing { waiting } => {
+                Says::Outbox { health: OutboxHealth::Growing { waiting: *waiting } }
+            }
+            Self::OutboxUnavailable { why } => {
+                Says::Outbox { health: OutboxHealth::Unavailable { why: why.clone() } }
+            }
+            Self::AlertsAway => Says::Publishing { health: PublishingHealth::Away },
+            Self::AlertsRefused { why } => {
+                Says::Publishing { health: PublishingHealth::Refused { why: why.clone() } }
+            }
+            Self::ClockJumped { by_ms } => Says::ClockJumped { by: TimeDelta::try_milliseconds(*by_ms)? },
             Self::Forgotten { cluster, server } => {
                 Says::Forgotten { what: forget(cluster, server.as_deref()) }
             }
