@@ -156,7 +156,7 @@ async fn nothing_that_is_logged_published_or_stored_holds_a_password_or_a_seed()
     sleep(Duration::from_secs(5)).await;
     lab.faults().cut_pair("east", "west", Fault::Reset).unwrap();
     let (mut said, mut alerts) = (String::new(), 0);
-    while let Ok(Some(message)) = timeout(Duration::from_secs(4), next_of(&mut heard, &mut said)).await {
+    while let Ok(message) = timeout(Duration::from_secs(10), next_of(&mut heard, &mut said)).await {
         alerts += usize::from(is_open(&message));
         if alerts > 0 && message.subject.starts_with("$KV.GATEWATCH.") {
             break;
