@@ -11,6 +11,7 @@ use cli_support::Place;
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::lab::{Fault, Supercluster};
+use gatewatch::model::snapshot::Snapshot;
 use gatewatch::nats::state::read_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -100,6 +101,21 @@ fn with_settings(command: &mut Command, lab: &Supercluster, instance: &str) {
         .env("GATEWATCH_ALERTS__USER", &lab.app().user)
         .env("GATEWATCH_ALERTS__PASSWORD", &lab.app().password)
         .env("GATEWATCH_INSTANCE__NAME", instance);
+}
+
+/// The state as it is stored, once it says that it is ready.
+async fn stored_when_ready(client: &async_nats::Client) -> Snapshot {
+    let clock = Clock::start();
+    loop {
+        let stored = read_snapshot(client, "GATEWATCH").await;
+        if let Ok(snapshot) = &stored
+            && snapshot.own.as_ref().is_some_and(gatewatch::model::health::OwnStatus::is_ready)
+        {
+            return stored.unwrap();
+        }
+        assert!(clock.mono().0 < PATIENCE, "not stored as ready: {stored:?}");
+        sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn lab() -> Supercluster {
@@ -199,9 +215,8 @@ async fn it_tells_the_service_manager_how_it_is_doing_and_leaves_its_last_state(
     assert_eq!(program.heard.iter().filter(|line| *line == "READY=1").count(), 1);
 
     let client = lab.servers()[0].app_client().await.unwrap();
-    let kept = read_snapshot(&client, "GATEWATCH").await.unwrap();
-    let own = kept.own.clone().unwrap();
-    assert!(own.is_ready() && own.instance.as_str() == "one", "{own:?}");
+    let kept = stored_when_ready(&client).await;
+    assert_eq!(kept.own.unwrap().instance.as_str(), "one");
 
     program.signal(Signal::TERM);
     assert_eq!(program.ends(Duration::from_secs(15)).await, Some(0));

@@ -142,6 +142,8 @@ impl ServerConfig<'_> {
                 .unwrap_or_default(),
             // A lame duck otherwise waits 10 s before it closes the first client.
             "lame_duck_grace_period: \"100ms\"\n".to_owned(),
+            // By default 2 s, which a client on a busy machine may take to log in.
+            "authorization { timeout: 10 }\n".to_owned(),
             if common.jetstream { jetstream(&self.store) } else { String::new() },
             if common.logins.is_none() { accounts(common) } else { String::new() },
             self.cluster(),

@@ -140,6 +140,7 @@ pub(super) fn explain(attempt: Attempt, source: async_nats::ConnectError) -> Con
         ConnectErrorKind::AuthorizationViolation | ConnectErrorKind::Authentication => {
             ConnectError::Rejected { attempt, source }
         }
+        ConnectErrorKind::Io if is_late_login(&source) => ConnectError::TimedOut { attempt, source },
         ConnectErrorKind::Io if is_rejection(&source) => ConnectError::Rejected { attempt, source },
         ConnectErrorKind::Io if is_tls(&source) => ConnectError::Tls { attempt, source },
         ConnectErrorKind::Io if is_refused(&source) => ConnectError::Refused { attempt, source },
@@ -204,6 +205,11 @@ fn is_about_our_certificate(alert: rustls::AlertDescription) -> bool {
         Alert::UnsupportedCertificate,
     ]
     .contains(&alert)
+}
+
+/// The login came too late for the server, which says nothing about the login: this host or the network is slow.
+fn is_late_login(error: &async_nats::ConnectError) -> bool {
+    error.source().is_some_and(|source| source.to_string().eq_ignore_ascii_case("authentication timeout"))
 }
 
 /// Servers word an expired or revoked login as "User Authentication Expired" and the like.
