@@ -137,7 +137,8 @@ async fn record(
     let policy = crate::daemon::policy(&settings);
     let (_, own) = mpsc::channel(1);
     let pulse = Pulse::default();
-    let wires = Wires { clock, heard, memory, wishes, floor: Floor::always(), own, pulse, metrics: counts, snapshot };
+    let wires =
+        Wires { clock, heard, memory, wishes, floor: Floor::always(), own, pulse, metrics: counts, snapshot };
     let driver = Driver::new(policy, wires, AskBack { requests, prober });
     driver.run(shutdown).await;
     fleet.stop().await;

@@ -379,11 +379,11 @@ impl Entry {
 
     /// Others speak. What they told of is open until they resolve it; what nobody told of ends unheard.
     fn keep(&mut self, now: Mono) {
-        (self.kept, self.told) = (true, now);
         let incident = &mut self.incident;
         if incident.resolved.is_some() && incident.revision > 0 {
-            self.kept = false;
             (incident.resolved, incident.healed, incident.merged_into) = (None, None, None);
+        } else {
+            (self.kept, self.told) = (true, now);
         }
     }
 }
