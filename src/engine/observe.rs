@@ -222,15 +222,17 @@ impl Turn<'_> {
         rows.sort_by(|a, b| (&a.peer, a.idle).cmp(&(&b.peer, b.idle)));
         rows.dedup_by(|later, first| later.peer == first.peer);
         for row in rows {
-            self.arriving(ix, row, at);
+            self.arriving(ix, row, at, report.made);
         }
     }
 
     /// What the far end of a link says arrives on it. Whoever asks for beats has messages cross many times a second.
-    fn arriving(&mut self, far: ServerIx, row: &GatewayConnection, at: Mono) {
+    fn arriving(&mut self, far: ServerIx, row: &GatewayConnection, at: Mono, made: Option<DateTime<Utc>>) {
         let (Some(idle), Some(sender)) = (row.idle, self.world.life(&row.peer)) else { return };
         let here = self.world.servers[far].cluster;
-        self.world.was_up(sender, here);
+        if stands(row, made) {
+            self.world.was_up(sender, here);
+        }
         let says = Says::InboundIdle {
             server: self.world.servers[far].key.clone(),
             from: self.world.servers[sender].key.clone(),
@@ -410,4 +412,10 @@ impl Turn<'_> {
 /// Whether two reports tell the same configuration, whenever they were made.
 fn same_config(one: &ConfigReport, other: &ConfigReport) -> bool {
     ConfigReport { made: None, ..one.clone() } == ConfigReport { made: None, ..other.clone() }
+}
+
+/// Whether a connection had lasted for a while when it was reported. One that is refused is listed too, until it is closed.
+fn stands(row: &GatewayConnection, made: Option<DateTime<Utc>>) -> bool {
+    let age = made.zip(row.started).and_then(|(made, started)| (made - started).to_std().ok());
+    age.is_some_and(|age| age >= SECOND_LOOK)
 }
