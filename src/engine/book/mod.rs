@@ -21,7 +21,7 @@ use crate::model::observation::Stall;
 use crate::model::time::{Mono, Now};
 use entry::Entry;
 use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
-use sight::{in_sight, oldest_cut};
+use sight::{in_sight, oldest_cut, slow_start};
 use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -211,7 +211,8 @@ impl Book {
             waiting.look(seen, turn.now.mono);
             let oldest = oldest_cut(turn.world, finding).unwrap_or(waiting.since);
             // What it has just turned into may be a moment's appearance.
-            let patience = turn.alert_after(&finding.subject);
+            let patience =
+                turn.alert_after(&finding.subject).max(slow_start(turn.world, turn.policy, finding));
             let lasted = turn.lasted(waiting.since, patience, Why::Alert)
                 && turn.lasted(waiting.kind_since, patience / 2, Why::Alert)
                 && turn.lasted(oldest, turn.policy.alert_after, Why::Alert);
