@@ -148,7 +148,7 @@ impl<S: Sink> Driver<S> {
             }
             Call::Heard(event) => Some(Input::Heard(event)),
             Call::Stored(incidents) => Some(Input::Stored(incidents)),
-            Call::Known(ids) => Some(Input::Known(ids)),
+            Call::Known { given, over } => Some(Input::Known { given, over }),
         }
     }
 

@@ -91,7 +91,12 @@ pub enum Input {
     /// All incidents that are open by what is stored.
     Stored(Vec<Incident>),
     /// All ids that were given in the last minutes: none of them is given again. Without it, ids of the first minute agree with nobody's.
-    Known(Vec<IncidentId>),
+    Known {
+        /// All of them.
+        given: Vec<IncidentId>,
+        /// Those whose incidents are over.
+        over: Vec<IncidentId>,
+    },
     /// Time has passed: judge what is due.
     Tick,
 }
@@ -221,9 +226,9 @@ impl Engine {
                 self.book.stored(&mut turn, incidents);
                 true
             }
-            Input::Known(ids) => {
-                self.book.know(ids);
-                false
+            Input::Known { given, over } => {
+                self.book.know(&turn, given, over);
+                true
             }
             Input::Silences(list) => {
                 turn.silences(list);

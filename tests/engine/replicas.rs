@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 const CLUSTERS: &str = "cluster east 2\ncluster north 2\ncluster west 2\n";
 /// Stories begin within the first minute of their engine, whose ids agree with nobody's unless it knows all that were given before.
-const EVERYTHING_KNOWN: Input = Input::Known(Vec::new());
+const EVERYTHING_KNOWN: Input = Input::Known { given: Vec::new(), over: Vec::new() };
 
 fn story(seed: u64, steps: &str) -> Story {
     Story::parse(&format!("seed {seed}\n{CLUSTERS}{steps}")).unwrap()
@@ -114,6 +114,28 @@ fn what_is_not_stored_any_more_and_looks_good_is_over() {
     sim.wish(30_000, Input::Speak);
     sim.run();
     assert_eq!(incidents(&sim), []);
+}
+
+#[test]
+fn what_was_over_before_it_was_heard_of_does_not_take_in_what_comes_after_it() {
+    let steps = "5s blackhole east west\n40s heal\n60s end";
+    let (_, old) = speaker("0s blackhole east west\n4s heal\n60s end").swap_remove(0);
+    let id = old.incident.id.clone();
+    for over in [
+        // It is not stored any more, or the history says so.
+        Input::Stored(Vec::new()),
+        Input::Known { given: vec![id.clone()], over: vec![id.clone()] },
+    ] {
+        let mut sim = Sim::new(&story(2, steps));
+        sim.wish(0, Input::Hush);
+        sim.wish(1_000, Input::Stored(vec![old.incident.clone()]));
+        sim.wish(6_500, over);
+        sim.wish(13_000, Input::Speak);
+        sim.run();
+        let told = incidents(&sim);
+        assert_eq!((told[0].0, told[0].1.stage, told[0].1.incident.revision), (13_000, Stage::Opened, 1));
+        assert!(told.iter().all(|(_, event)| event.incident.id != id), "{:?}", stages(&told));
+    }
 }
 
 #[test]
@@ -240,7 +262,7 @@ fn ids(seed: u64, second: u64, shift: u64) -> Vec<IncidentId> {
 #[test]
 fn ids_agree_though_each_sees_the_same_a_little_later_or_earlier() {
     let (mut compared, mut differ) = (0, 0);
-    for seed in 1..=90 {
+    for seed in 1..=45 {
         let second = seed * 7 % 60;
         let (one, other) = (ids(seed, second, 0), ids(seed + 1_000, second, seed * 37 % 250));
         assert_eq!(one.len(), other.len(), "seed {seed}");
@@ -248,7 +270,7 @@ fn ids_agree_though_each_sees_the_same_a_little_later_or_earlier() {
         compared += one.len();
         differ += one.iter().zip(&other).filter(|(one, other)| one != other).count();
     }
-    assert!(compared >= 150, "{compared}");
+    assert!(compared >= 80, "{compared}");
     assert!(differ * 50 <= compared, "{differ} of {compared} differ");
     eprintln!("{differ} of {compared} ids differ, for a border of a minute between");
 }

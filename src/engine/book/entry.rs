@@ -49,6 +49,8 @@ pub(super) struct Entry {
     kept: bool,
     /// This one told its last revision, not another.
     told_here: bool,
+    /// It was seen among what is stored.
+    stored: bool,
 }
 
 /// What an incident would change into.
@@ -85,6 +87,7 @@ impl Entry {
             toll: None,
             kept: false,
             told_here: false,
+            stored: false,
         }
     }
 
@@ -119,6 +122,16 @@ impl Entry {
     /// It was told of a while ago, and nothing explains it any more, by what is seen from here.
     pub(super) fn is_left_behind(&self, now: Mono) -> bool {
         self.incident.revision > 0 && self.clear.is_some() && now.since(self.told) >= STORED_WITHIN
+    }
+
+    /// It is among what is stored: once it is not any more, it is over.
+    pub(super) fn is_stored(&mut self) {
+        self.stored = true;
+    }
+
+    /// Whether it was seen among what is stored.
+    pub(super) fn was_stored(&self) -> bool {
+        self.stored
     }
 
     /// Whether its last revision was told by this one.
@@ -157,6 +170,7 @@ impl Entry {
             toll: costs(finding.kind).then(|| Toll::new(finding.since.mono)),
             kept: false,
             told_here: false,
+            stored: false,
         };
         entry.tell(turn, Stage::Opened);
         entry

@@ -17,7 +17,7 @@ use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
 use crate::model::ask::Survey;
 use crate::model::ids::ServerLink;
-use crate::model::incident::{Incident, IncidentId, IncidentKind, Subject};
+use crate::model::incident::{Incident, IncidentKind, Subject};
 use crate::model::intent::Forget;
 use crate::model::observation::Stall;
 use crate::model::time::{Mono, Now};
@@ -124,11 +124,6 @@ impl Book {
     /// Open incidents, oldest first.
     pub(super) fn open(&self) -> impl Iterator<Item = &Incident> {
         self.open.iter().map(|entry| &entry.incident)
-    }
-
-    /// All ids that were given of late.
-    pub(super) fn know(&mut self, ids: Vec<IncidentId>) {
-        self.ids.know_all(ids);
     }
 
     /// This process did not run: what lasted until then may have ended and begun again meanwhile.

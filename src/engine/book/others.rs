@@ -9,7 +9,7 @@ use super::scope::{akin_incidents, same_subject, same_things, stands_apart};
 use crate::engine::correlate::Finding;
 use crate::engine::turn::Turn;
 use crate::model::incident::{Incident, IncidentEvent, IncidentId, Stage};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How many incidents of others are remembered while speaking. Beyond it, the oldest is forgotten.
 const HEARD: usize = 256;
@@ -70,21 +70,44 @@ impl Book {
         }
     }
 
-    /// Everything that is open by what is stored. What was told a while ago, is not there any more and looks good is over. If this one
-    /// told it, it may be that nobody else knows of it: then that is still told, also by a standby.
+    /// Everything that is open by what is stored. What was among it before is over. So is what was told a while ago and looks good; if
+    /// this one told it, it may be that nobody else knows of it: then that is still told, also by a standby.
     pub(in crate::engine) fn stored(&mut self, turn: &mut Turn<'_>, incidents: Vec<Incident>) {
+        let listed: BTreeSet<IncidentId> = incidents.iter().map(|incident| incident.id.clone()).collect();
         if turn.world.hushed {
-            let listed = |entry: &Entry| incidents.iter().any(|incident| incident.id == entry.incident.id);
             let now = turn.now.mono;
-            for entry in self.open.iter_mut().filter(|entry| entry.is_left_behind(now) && !listed(entry)) {
+            let gone = |entry: &&mut Entry| !listed.contains(&entry.incident.id);
+            for entry in self.open.iter_mut().filter(gone).filter(|entry| entry.is_left_behind(now)) {
                 turn.world.hushed = !entry.told_here();
                 entry.resolve(turn);
             }
             turn.world.hushed = true;
-            self.open.retain(|entry| listed(entry) || !entry.is_left_behind(now));
             self.close();
+            self.drop_over(|entry| {
+                !listed.contains(&entry.incident.id) && (entry.was_stored() || entry.is_left_behind(now))
+            });
         }
         self.adopt(turn, incidents);
+        for entry in self.open.iter_mut().filter(|entry| listed.contains(&entry.incident.id)) {
+            entry.is_stored();
+        }
+    }
+
+    /// All ids that were given of late, and those of them whose incidents are over.
+    pub(in crate::engine) fn know(&mut self, turn: &Turn<'_>, given: Vec<IncidentId>, over: Vec<IncidentId>) {
+        self.ids.know_all(given);
+        if turn.world.hushed {
+            self.drop_over(|entry| over.contains(&entry.incident.id));
+        }
+        let open = |id: &IncidentId| self.open.iter().any(|entry| entry.incident.id == *id);
+        let over: Vec<IncidentId> = over.into_iter().filter(|id| !open(id)).collect();
+        over.into_iter().for_each(|id| self.ids.end(id));
+    }
+
+    fn drop_over(&mut self, over: impl Fn(&Entry) -> bool) {
+        for entry in self.open.extract_if(.., |entry| over(entry)) {
+            self.ids.end(entry.incident.id);
+        }
     }
 
     /// Somebody told this; it may have been this one itself.

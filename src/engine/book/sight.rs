@@ -43,13 +43,15 @@ pub(super) fn oldest_cut(world: &World, finding: &Finding) -> Option<Mono> {
     }
 }
 
-/// How long a server must at least be silent that fell silent while it was still joining: it may be slow to start, and is not missed
-/// for long.
+/// How long a server must at least be silent that was started anew and fell silent while it was still joining: it may be slow to
+/// start, and is not missed for long.
 pub(super) fn slow_start(world: &World, policy: &Policy, finding: &Finding) -> Duration {
     let Subject::Server(key) = &finding.subject else { return Duration::ZERO };
     let server = world.server(key).map(|ix| &world.servers[ix]);
     let joining = |server: &&Server| {
-        server.held.state == ServerState::Lost && server.held.since.mono < server.joined + policy.join_grace
+        server.held.state == ServerState::Lost
+            && !server.former.is_empty()
+            && server.held.since.mono < server.joined + policy.join_grace
     };
     if server.filter(joining).is_some() { policy.join_grace } else { Duration::ZERO }
 }

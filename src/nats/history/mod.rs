@@ -13,7 +13,7 @@ use super::lease::{lease_bucket, read_speaker};
 use super::scan::{Scan, ScanError, scan};
 use super::state::{StateError, read_snapshot};
 use crate::config::settings::AlertsSettings;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId};
+use crate::model::incident::{Incident, IncidentEvent, IncidentId, Stage};
 use crate::model::snapshot::Snapshot;
 use crate::wire::advisory::Alert;
 use crate::wire::record::Lease;
@@ -180,19 +180,24 @@ impl History {
     }
 }
 
-/// Ids of incidents that something was stored of since then.
+/// Ids of incidents that something was stored of since then: all, and those that were resolved.
 pub(super) async fn recent_incidents(
     client: &Client,
     settings: &AlertsSettings,
     since: DateTime<Utc>,
-) -> Result<Vec<IncidentId>, HistoryError> {
+) -> Result<(Vec<IncidentId>, Vec<IncidentId>), HistoryError> {
     let history = History::new(client.clone(), settings);
-    let mut ids = BTreeSet::new();
+    let (mut given, mut over) = (BTreeSet::new(), BTreeSet::new());
     let read = history.each_alert(Some(since), |event| {
-        ids.insert(event.incident.id);
+        if event.stage == Stage::Resolved {
+            over.insert(event.incident.id.clone());
+        }
+        given.insert(event.incident.id);
     });
     match read.await {
-        Ok(()) | Err(HistoryError::NoStream { .. }) => Ok(ids.into_iter().collect()),
+        Ok(()) | Err(HistoryError::NoStream { .. }) => {
+            Ok((given.into_iter().collect(), over.into_iter().collect()))
+        }
         Err(error) => Err(error),
     }
 }

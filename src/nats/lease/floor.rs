@@ -26,7 +26,12 @@ pub enum Call {
     /// These incidents are open by what is stored.
     Stored(Vec<Incident>),
     /// These ids were given of late.
-    Known(Vec<IncidentId>),
+    Known {
+        /// All of them.
+        given: Vec<IncidentId>,
+        /// Those whose incidents are over.
+        over: Vec<IncidentId>,
+    },
 }
 
 /// The driver's end.

@@ -28,7 +28,7 @@ use ulid::Ulid;
 /// How long reading what is stored may hold up whoever is about to speak.
 const READ_WITHIN: Duration = Duration::from_millis(800);
 /// How often a standby reads what is stored, for what it did not hear.
-const READ_EVERY: Duration = Duration::from_secs(10);
+const READ_EVERY: Duration = Duration::from_secs(3);
 /// How far back ids are asked for that must not be given again.
 const RECENT: TimeDelta = TimeDelta::minutes(3);
 /// How long giving the lease up may take.
@@ -189,9 +189,9 @@ impl Task {
         if !self.recent_known {
             let since = self.parts.clock.now().wall - RECENT;
             let recent = recent_incidents(&self.parts.client, &self.parts.alerts, since);
-            if let Ok(Ok(ids)) = timeout(READ_WITHIN, recent).await {
+            if let Ok(Ok((given, over))) = timeout(READ_WITHIN, recent).await {
                 self.recent_known = true;
-                self.parts.usher.call(Call::Known(ids)).await;
+                self.parts.usher.call(Call::Known { given, over }).await;
             }
         }
         if let Some(stored) = self.read().await {

@@ -127,7 +127,7 @@ impl Sim {
                 | Input::Speak
                 | Input::Heard(_)
                 | Input::Stored(_)
-                | Input::Known(_)
+                | Input::Known { .. }
                 | Input::Silences(_)
                 | Input::Forget(_)
                 | Input::Tick => {}
