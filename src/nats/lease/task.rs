@@ -13,8 +13,8 @@ use crate::model::incident::Incident;
 use crate::model::time::Mono;
 use crate::nats::history::recent_incidents;
 use crate::nats::jetstream::chain;
-use crate::nats::state::read_memory;
-use crate::wire::record::Lease;
+use crate::nats::state::{Bucket, Reading};
+use crate::wire::record::{self, Lease};
 use async_nats::Client;
 use chrono::TimeDelta;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -26,9 +26,11 @@ use tokio_util::sync::CancellationToken;
 use ulid::Ulid;
 
 /// How long reading what is stored may hold up whoever is about to speak.
-const READ_WITHIN: Duration = Duration::from_millis(800);
+const READ_WITHIN: Duration = Duration::from_millis(500);
 /// How often a standby reads what is stored, for what it did not hear.
 const READ_EVERY: Duration = Duration::from_secs(3);
+/// Every so many times it is read anew, in case that the bucket itself was.
+const ANEW_EVERY: u32 = 20;
 /// How far back ids are asked for that must not be given again.
 const RECENT: TimeDelta = TimeDelta::minutes(3);
 /// How long giving the lease up may take.
@@ -74,6 +76,9 @@ impl LeaseKeeper {
             duty: Duty::Standby,
             read: None,
             recent_known: false,
+            bucket: Bucket::new(&self.client, &self.alerts.bucket),
+            open: Reading::new(record::INCIDENT_KEYS, record::read_incident),
+            reads: 0,
             said: String::new(),
             parts: self,
         };
@@ -92,6 +97,10 @@ struct Task {
     /// When what is stored was read last.
     read: Option<Mono>,
     recent_known: bool,
+    bucket: Bucket,
+    /// What is stored as open, as far as it was read.
+    open: Reading<Incident>,
+    reads: u32,
     /// The last trouble that was logged.
     said: String,
 }
@@ -202,9 +211,13 @@ impl Task {
     /// What is stored as open; `None` when it cannot be read in time.
     async fn read(&mut self) -> Option<Vec<Incident>> {
         self.read = Some(self.parts.clock.mono());
-        let read = read_memory(&self.parts.client, &self.parts.alerts.bucket);
-        let memory = timeout(READ_WITHIN, read).await.ok()?;
-        memory.ok().map(|memory| memory.incidents)
+        if self.reads.is_multiple_of(ANEW_EVERY) {
+            self.open.restart();
+        }
+        // What could not be read in time is read on the next time.
+        self.reads = self.reads.wrapping_add(1);
+        timeout(READ_WITHIN, self.open.read(&self.bucket)).await.ok()?.ok()?;
+        Some(self.open.found.values().cloned().collect())
     }
 
     async fn leave(&mut self) {

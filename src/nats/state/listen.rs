@@ -5,14 +5,13 @@
 //! every lost connection; reading on by number needs none, and misses nothing. Once a minute it reads everything anew, in case that
 //! the bucket itself was. Safe to stop at any time.
 
+use super::reading::Reading;
 use super::wishes::Wishes;
 use crate::clock::Clock;
 use crate::model::intent::{Forget, ForgetOutcome, Silence, Wish};
 use crate::nats::jetstream::chain;
 use crate::nats::lease::Duty;
-use crate::nats::scan::ScanError;
 use crate::nats::state::StateError;
-use crate::wire::ReadError;
 use crate::wire::wish::{self, ForgetRequest};
 use async_nats::Client;
 use chrono::{DateTime, TimeDelta, Utc};
@@ -115,11 +114,11 @@ impl Task {
             self.silences.restart();
             self.forgets.restart();
         }
-        self.silences.read(&self.kept).await?;
+        self.silences.read(self.kept.bucket()).await.map_err(|error| self.kept.unreadable(error))?;
         if !self.hand_silences_on().await {
             return Ok(false);
         }
-        self.forgets.read(&self.kept).await?;
+        self.forgets.read(self.kept.bucket()).await.map_err(|error| self.kept.unreadable(error))?;
         self.looks = self.looks.wrapping_add(1);
         if !self.hand_forgets_on().await {
             return Ok(false);
@@ -206,65 +205,4 @@ impl Task {
 
 fn is_old(request: &ForgetRequest, now: DateTime<Utc>) -> bool {
     now - request.at > KEEP_FORGET
-}
-
-/// Records of one kind, read on from where the last look ended.
-struct Reading<T> {
-    filter: &'static str,
-    parse: fn(&[u8]) -> Result<T, ReadError>,
-    found: BTreeMap<String, T>,
-    /// While everything is read anew: what was found so far.
-    anew: Option<BTreeMap<String, T>>,
-    /// Number of the last message seen.
-    seen: u64,
-}
-
-impl<T> Reading<T> {
-    fn new(filter: &'static str, parse: fn(&[u8]) -> Result<T, ReadError>) -> Self {
-        Self { filter, parse, found: BTreeMap::new(), anew: None, seen: 0 }
-    }
-
-    /// Begins again with the first message. What was found stays until all is read.
-    fn restart(&mut self) {
-        self.seen = 0;
-        self.anew = Some(BTreeMap::new());
-    }
-
-    /// Reads up to the present end. A bucket that is not there holds nothing.
-    async fn read(&mut self, kept: &Wishes) -> Result<(), StateError> {
-        loop {
-            match kept.bucket().next(self.filter, self.seen + 1).await {
-                Ok(Some(message)) => {
-                    self.seen = message.sequence;
-                    self.take(message.key, message.value.as_deref());
-                }
-                Ok(None) => break,
-                Err(ScanError::NoStream) => {
-                    self.restart();
-                    break;
-                }
-                Err(error) => return Err(kept.unreadable(error)),
-            }
-        }
-        if let Some(all) = self.anew.take() {
-            self.found = all;
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, key: String, value: Option<&[u8]>) {
-        let into = self.anew.as_mut().unwrap_or(&mut self.found);
-        match value.map(self.parse) {
-            None => {
-                into.remove(&key);
-            }
-            Some(Ok(record)) => {
-                into.insert(key, record);
-            }
-            Some(Err(error)) => {
-                tracing::warn!(key, error = chain(&error), "a stored record is skipped");
-                into.remove(&key);
-            }
-        }
-    }
 }

@@ -7,10 +7,12 @@ mod keep;
 mod listen;
 mod plan;
 mod read;
+mod reading;
 mod wishes;
 
 pub(in crate::nats) use bucket::Bucket;
 pub use keep::StateKeeper;
 pub use listen::Listener;
 pub use read::{StateError, read_memory, read_snapshot};
+pub(in crate::nats) use reading::Reading;
 pub use wishes::Wishes;
