@@ -11,7 +11,6 @@
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
-    clippy::expect_used,
     reason = "a benchmark prints what it measured, and fails loudly"
 )]
 

@@ -286,7 +286,5 @@ fn ids_sort_by_the_minute_in_which_it_began() {
 /// The first ten characters of a ULID are its time.
 fn ulid_millis(id: &str) -> i64 {
     const DIGITS: &str = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-    id.chars().take(10).fold(0, |sum, digit| {
-        sum * 32 + i64::try_from(DIGITS.find(digit).expect("a digit of a ULID")).unwrap()
-    })
+    id.chars().take(10).fold(0, |sum, digit| sum * 32 + i64::try_from(DIGITS.find(digit).unwrap()).unwrap())
 }

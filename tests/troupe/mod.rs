@@ -105,7 +105,7 @@ impl Audience {
                 tokio::time::sleep(POLL).await;
             }
         };
-        tokio::time::timeout(SOON, found).await.expect("the lease is taken")
+        tokio::time::timeout(SOON, found).await.unwrap()
     }
 
     /// Waits until the one that speaks sees everything whole.
@@ -119,7 +119,7 @@ impl Audience {
                 tokio::time::sleep(POLL * 5).await;
             }
         };
-        tokio::time::timeout(SOON, whole).await.expect("everything is whole");
+        tokio::time::timeout(SOON, whole).await.unwrap();
     }
 
     /// Waits while a border of a minute is near: there two that cannot hear each other may give different ids.

@@ -42,8 +42,7 @@ fn colours_change_nothing_but_colours() {
 fn who_speaks_is_named_at_the_top() {
     let lease = Lease { instance: "east-a".to_owned(), process: "01K".to_owned(), since: at(5.0).into() };
     let text = render(&healthy(), Some(&lease), at(61.2), true, Style::PLAIN);
-    let named = text.lines().nth(1).unwrap();
-    assert!(named.starts_with("gatewatch \"east-a\" speaks, since "), "{text}");
+    let named = text.lines().find(|line| line.starts_with("gatewatch \"east-a\" speaks, since ")).unwrap();
     assert_eq!(
         text.replacen(&format!("{named}\n"), "", 1),
         render(&healthy(), None, at(61.2), true, Style::PLAIN)

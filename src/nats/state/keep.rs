@@ -142,7 +142,7 @@ impl StateKeeper {
 async fn until(duty: &mut watch::Receiver<Duty>, speaks: bool) {
     if duty.wait_for(|duty| duty.speaks() == speaks).await.is_err() {
         // It stays as it is.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
