@@ -4,7 +4,7 @@ use crate::ground::{SOON, Users, all, pair, said, settings, start, until, until_
 use futures::StreamExt;
 use gatewatch::daemon::{Daemon, RunError};
 use gatewatch::lab::{Fault, Supercluster};
-use gatewatch::model::incident::IncidentKind;
+use gatewatch::model::incident::{Incident, IncidentKind};
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::{Basis, LinkState};
 use gatewatch::wire::permission::{Act, Capability, Permission, User};
@@ -86,14 +86,12 @@ async fn each_single_permission_that_is_missing_is_named_and_the_rest_works() {
     }
     sleep(QUIET).await;
     for (case, daemon) in &running {
+        let what = format!("{}: {:?}", case.name, case.missing);
         let snapshot = daemon.snapshot().borrow().clone().unwrap();
-        assert!(
-            snapshot.incidents.is_empty(),
-            "{}: {:?}: {:#?}",
-            case.name,
-            case.missing,
-            snapshot.incidents
-        );
+        // So many daemons on a busy machine may be blind for a moment, which says nothing about any cluster.
+        let ours = |incident: &Incident| incident.kind == IncidentKind::VantageLost;
+        assert!(snapshot.incidents.iter().all(ours), "{what}: {:#?}", snapshot.incidents);
+        until(daemon, &format!("{what}: nothing is wrong"), |snapshot| snapshot.incidents.is_empty()).await;
     }
 
     let told = everybody_tells(&lab, &running).await;
