@@ -79,6 +79,8 @@ pub(crate) fn settings(
         ("alerts.password", PASSWORD),
         ("instance.name", name),
         ("survey.gatewayz_every", "5s"),
+        // On a machine that is busy with so many daemons clocks seem to be wrong.
+        ("checks.disabled", "clock_skew"),
     ];
     let overrides: Vec<Override> = given
         .iter()
