@@ -117,3 +117,13 @@ pub(crate) fn said(lacks: &[Lack]) -> Vec<String> {
     said.sort();
     said
 }
+
+/// Waits until it holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let polling = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(timeout(SOON, polling).await.is_ok(), "not within {SOON:?}: {what}");
+}
