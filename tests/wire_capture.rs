@@ -82,6 +82,7 @@ fn the_format_reads_as_documented() {
 {"at":8.25,"vantage":"west","connection":"connected","server":"N1"}
 {"at":8.25,"vantage":"west","connection":"disconnected","why":"timed_out"}
 {"at":8.25,"vantage":"west","connection":"dropped"}
+{"at":8.25,"vantage":"west","connection":"beats_off"}
 {"at":8.25,"asked":{"cluster":"west","number":7,"through":"all"}}
 {"at":8.25,"stalled":{"from":8.0}}
 {"at":8.25,"mark":"break"}

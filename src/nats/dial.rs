@@ -100,7 +100,9 @@ pub enum DialError {
     },
     /// The login works, and may do nothing of use.
     #[error(
-        "{address}: {login} is accepted, but may not {}; it must be allowed to hear answers, and to ask at least one question:          `gatewatch permissions --system` prints all that is needed",
+        "{address}: {login} is accepted, but may not {}; either it is not in the system account (`system_account` in the server's \
+         configuration), or it must be allowed to hear answers and to ask at least one question: `gatewatch permissions --system` \
+         prints all that is needed",
         .refused.join(", nor ")
     )]
     NotPermitted {

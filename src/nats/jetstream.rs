@@ -25,8 +25,8 @@ pub enum JetStreamError {
     NotConnected,
     /// No answer.
     #[error(
-        "JetStream did not answer within {} s; it may be electing a leader, or this user may not publish to $JS.API.> or not subscribe \
-         to its own inbox prefix, or this is the system account, which cannot use JetStream",
+        "JetStream did not answer within {} s; it may be electing a leader, or this user lacks a permission (`gatewatch permissions \
+         --alerts` prints what is needed), or this is the system account, which cannot use JetStream",
         ANSWER_WITHIN.as_secs()
     )]
     Silent,

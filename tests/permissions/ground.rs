@@ -81,6 +81,8 @@ pub(crate) fn settings(
         ("survey.gatewayz_every", "5s"),
         // Many watch beside each other, and each must tell.
         ("lease.enabled", "false"),
+        // On a machine that is busy with so many daemons clocks seem to be wrong.
+        ("checks.disabled", "clock_skew"),
     ];
     let overrides: Vec<Override> = given
         .iter()
@@ -116,4 +118,14 @@ pub(crate) fn said(lacks: &[Lack]) -> Vec<String> {
         lacks.iter().map(|lack| format!("{}: {} {}", lack.connection, lack.user, lack.missing)).collect();
     said.sort();
     said
+}
+
+/// Waits until it holds.
+pub(crate) async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let polling = async {
+        while !holds().await {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    assert!(timeout(SOON, polling).await.is_ok(), "not within {SOON:?}: {what}");
 }

@@ -1,10 +1,10 @@
 //! Each single permission taken away: it is named, and the rest works.
 
-use crate::ground::{SOON, Users, all, pair, said, settings, start, until, until_lacking};
+use crate::ground::{SOON, Users, all, eventually, pair, said, settings, start, until, until_lacking};
 use futures::StreamExt;
 use gatewatch::daemon::{Daemon, RunError};
 use gatewatch::lab::{Fault, Supercluster};
-use gatewatch::model::incident::IncidentKind;
+use gatewatch::model::incident::{Incident, IncidentKind};
 use gatewatch::model::snapshot::Snapshot;
 use gatewatch::model::states::{Basis, LinkState};
 use gatewatch::wire::permission::{Act, Capability, Permission, User};
@@ -65,6 +65,9 @@ async fn each_single_permission_that_is_missing_is_named_and_the_rest_works() {
     let whole = start(settings(&lab, "whole", ["all-system", "all-alerts"], &[])).await.unwrap();
     until(&whole, "the daemon that may do all sees all", |snapshot| links_up(snapshot, Basis::Beats)).await;
     assert_eq!(said(&whole.lacks().borrow()), Vec::<String>::new());
+    // Also once it has read back what a former life left, which is the last thing a start does.
+    let kept = || whole.metrics().state_writes.get() > 0;
+    eventually("the state is read back and kept", async || kept()).await;
 
     // Some at a time: a busy machine must still log in within the two seconds that servers allow.
     let mut starts = futures::stream::iter(&cases)
@@ -86,21 +89,33 @@ async fn each_single_permission_that_is_missing_is_named_and_the_rest_works() {
     }
     sleep(QUIET).await;
     for (case, daemon) in &running {
+        let what = format!("{}: {:?}", case.name, case.missing);
         let snapshot = daemon.snapshot().borrow().clone().unwrap();
-        assert!(
-            snapshot.incidents.is_empty(),
-            "{}: {:?}: {:#?}",
-            case.name,
-            case.missing,
-            snapshot.incidents
-        );
+        // So many daemons on a busy machine may be blind for a moment, which says nothing about any cluster.
+        let ours = |incident: &Incident| incident.kind == IncidentKind::VantageLost;
+        assert!(snapshot.incidents.iter().all(ours), "{what}: {:#?}", snapshot.incidents);
+        until(daemon, &format!("{what}: nothing is wrong"), |snapshot| snapshot.incidents.is_empty()).await;
     }
 
     let told = everybody_tells(&lab, &running).await;
+    // Nothing was refused that is on no list, and to the one that may do all nothing at all.
+    for (what, daemon) in
+        running.iter().map(|(case, daemon)| (&*case.name, daemon)).chain([("whole", &whole)])
+    {
+        assert_eq!(refusals(daemon, "unlisted"), 0, "{what}");
+    }
+    assert_eq!(whole.metrics().refusals.total(), 0);
     for (case, _) in &running {
         let silent = case.user == User::Alerts && case.missing.capability == Capability::PublishAlerts;
         assert_eq!(told.contains(&case.name), !silent, "{}: {:?}", case.name, case.missing);
     }
+}
+
+fn refusals(daemon: &Daemon, kind: &str) -> u64 {
+    let all = daemon.metrics().all();
+    let refusals = all.iter().find(|metric| metric.name == "gatewatch_permission_refusals_total").unwrap();
+    let sample = refusals.samples.iter().find(|sample| sample.label == Some(("capability", kind)));
+    sample.unwrap().value
 }
 
 /// The error of a start that is hopeless says what is missing.

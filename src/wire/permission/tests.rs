@@ -66,10 +66,7 @@ fn a_refused_subject_is_found_in_the_list() {
     assert_eq!(alerts("gatewatch.alert.critical.gateway_down.a.b"), Some(Capability::PublishAlerts));
     assert_eq!(alerts("$KV.GATEWATCH.snapshot"), Some(Capability::WriteState));
     assert_eq!(alerts("$KV.GATEWATCH_LEASE.speaker"), Some(Capability::Lease));
-    assert_eq!(
-        alerts("$JS.API.CONSUMER.CREATE.GATEWATCH_ALERTS.x.gatewatch.alert.>"),
-        Some(Capability::ReadHistory)
-    );
+    assert_eq!(alerts("$JS.API.CONSUMER.CREATE.GATEWATCH_ALERTS"), Some(Capability::ReadHistory));
     assert_eq!(alerts("$JS.API.STREAM.DELETE.GATEWATCH_ALERTS"), None);
 }
 
