@@ -67,7 +67,7 @@ pub(crate) fn settings(
     [system, alerts]: [&str; 2],
     besides: &[(&str, &str)],
 ) -> Settings {
-    let servers: Vec<String> = lab.servers().iter().map(|server| server.client_url()).collect();
+    let servers: Vec<String> = lab.servers().iter().map(gatewatch::lab::LabServer::client_url).collect();
     // Both clusters are given: without some of the permissions they would not be discovered.
     let (east, servers) = (servers[0].clone(), servers.join(","));
     let given = [
