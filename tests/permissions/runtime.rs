@@ -60,7 +60,7 @@ async fn beats_that_are_forbidden_later_leave_the_reports_and_come_back_when_per
     until(&daemon, "the servers report the heal", |snapshot| snapshot.incidents.is_empty()).await;
 
     reload(&lab, &accounts(&[]));
-    until_lacking(&daemon, "nothing is missing any more", <[gatewatch::nats::rights::Lack]>::is_empty).await;
+    until_lacking(&daemon, "nothing is missing any more", <[_]>::is_empty).await;
     lab.faults().cut_pair("east", "west", Fault::Blackhole).unwrap();
     until(&daemon, "beats find what servers do not know", |snapshot| {
         snapshot.links.iter().all(|link| link.state == LinkState::Down && link.basis == Some(Basis::Beats))
