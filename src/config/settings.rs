@@ -38,6 +38,8 @@ pub struct Settings {
     pub instance: InstanceSettings,
     /// `[lease]`: which of several gatewatch speaks.
     pub lease: LeaseSettings,
+    /// `[outbox]`: where on disk alerts wait until they are stored.
+    pub outbox: OutboxSettings,
     /// `[log]`: what is logged and how.
     pub log: LogSettings,
 }
@@ -177,6 +179,17 @@ pub struct LeaseSettings {
     pub enabled: bool,
     /// `lease.ttl`: how long the one that speaks may be silent until another takes over. The same for all. 2 s to 1 minute, default 3 s.
     pub ttl: Duration,
+}
+
+/// `[outbox]`: where on disk alerts and events wait until JetStream has stored them, beside the open incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxSettings {
+    /// `outbox.directory`: made when it is missing; each process needs its own. Default: `$STATE_DIRECTORY` (systemd), else
+    /// `$XDG_STATE_HOME/gatewatch/<instance>`, else `~/.local/state/gatewatch/<instance>`. `None`, when there is not even a home directory,
+    /// keeps everything in memory.
+    pub directory: Option<PathBuf>,
+    /// `outbox.max_bytes`: how much may wait. At least 1 MiB, default 64 MiB.
+    pub max_bytes: NonZeroU64,
 }
 
 /// `[log]`: what is logged and how.

@@ -15,6 +15,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::states::VantageState;
 use crate::model::time::{Mono, Now};
 use crate::nats::provision::Provisioning;
+use crate::outbox::OutboxStatus;
 use chrono::{DateTime, TimeDelta, Utc};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -31,6 +32,8 @@ const STILL: u32 = 10;
 const REFUSED_FOR: Duration = Duration::from_secs(60);
 /// Moves of the wall clock from one turn to the next that are worth telling of. Slow corrections never add up to it.
 const JUMP: TimeDelta = TimeDelta::seconds(2);
+/// So many alerts and events that wait to be stored are more than a short outage of JetStream explains.
+const GROWN: usize = 1_000;
 /// How much of the words of a server is kept.
 const MAX_WHY: usize = 200;
 
@@ -106,7 +109,10 @@ pub(super) struct Monitor {
     pub(super) alerts: watch::Receiver<bool>,
     pub(super) refusals: watch::Receiver<Refusal>,
     pub(super) provisioning: watch::Receiver<Provisioning>,
-    pub(super) outbox: watch::Receiver<OutboxHealth>,
+    /// How the outbox stands; `None` when there is none.
+    pub(super) outbox: Option<watch::Receiver<OutboxStatus>>,
+    /// How much waits to be stored.
+    pub(super) waiting: watch::Receiver<usize>,
     pub(super) snapshots: watch::Receiver<Option<Snapshot>>,
     /// To the driver. When it is full the news are left out: the next are as good.
     pub(super) news: mpsc::Sender<OwnNews>,
@@ -132,7 +138,7 @@ impl Monitor {
             let health = OwnHealth {
                 lacks: lacks.clone(),
                 dropped: counted.unread - before.unread,
-                outbox: self.outbox.borrow().clone(),
+                outbox: self.outbox(),
                 publishing: self.publishing(counted.given_up - before.given_up),
             };
             let _full = self.news.try_send(OwnNews::Health(health));
@@ -170,6 +176,18 @@ impl Monitor {
         let mut lacks: Vec<Lack> = stuck.then_some(Lack::Stuck).into_iter().chain(sees).chain(mute).collect();
         lacks.sort_unstable();
         lacks
+    }
+
+    fn outbox(&self) -> OutboxHealth {
+        let status = self.outbox.as_ref().map(|status| status.borrow().clone());
+        if let Some(OutboxStatus::Away(trouble)) = status {
+            return OutboxHealth::Unavailable { why: trouble.to_string().chars().take(MAX_WHY).collect() };
+        }
+        let waiting = *self.waiting.borrow();
+        if waiting < GROWN {
+            return OutboxHealth::Fine;
+        }
+        OutboxHealth::Growing { waiting: u64::try_from(waiting).unwrap_or(u64::MAX) }
     }
 
     fn publishing(&self, given_up: u64) -> PublishingHealth {

@@ -18,7 +18,6 @@ use crate::clock::Clock;
 use crate::config::settings::Settings;
 use crate::engine::Policy;
 use crate::metrics::Metrics;
-use crate::model::health::OutboxHealth;
 use crate::model::ids::InstanceName;
 use crate::model::snapshot::Snapshot;
 use crate::nats::StartError;
@@ -32,6 +31,7 @@ use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::rights::{Lack, Rights};
 use crate::nats::state::{Listener, StateKeeper};
+use crate::outbox::{Left, Outbox, OutboxStatus};
 use crate::wire::advisory::{Advisories, PrefixError};
 use alerts::Follower;
 use async_nats::Client;
@@ -59,6 +59,8 @@ const PROBED: usize = 64;
 const WISHES: usize = 64;
 /// What this process finds out about itself on its way to the driver. When it is full, it is left out: the next is as good.
 const OWN_NEWS: usize = 4;
+/// Memories on their way to the driver: that of the disk, then that of the bucket.
+const MEMORIES: usize = 2;
 /// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
 const SILENCES_WITHIN: Duration = Duration::from_secs(5);
 /// How long stopping may take to have everything stored.
@@ -89,6 +91,7 @@ pub struct Daemon {
     duty: watch::Receiver<Duty>,
     readiness: watch::Receiver<Readiness>,
     pulse: Pulse,
+    outbox: Option<watch::Receiver<OutboxStatus>>,
     publisher: Publisher,
     driver: JoinHandle<Dispatch>,
     fleet: Fleet,
@@ -150,11 +153,26 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
+        let (memories, memory) = mpsc::channel(MEMORIES);
+        let (outbox, left) = match &settings.outbox.directory {
+            Some(directory) => {
+                let (outbox, left) = Outbox::open(directory, clock).await;
+                (Some(outbox), left)
+            }
+            None => (None, Left::default()),
+        };
+        let status = outbox.as_ref().map(Outbox::status);
+        log_left(status.as_ref(), &left);
+        // There is room: it is the first. The engine takes it in before anything that is heard.
+        let _ = memories.send(left.memory).await;
         let parts = PublisherParts {
             client: client.clone(),
             missing: Arc::clone(&missing),
             metrics: Arc::clone(&metrics),
             clock,
+            outbox,
+            left: left.messages,
+            max_bytes: usize::try_from(settings.outbox.max_bytes.get()).unwrap_or(usize::MAX),
         };
         let (publisher, publishing) = publisher(parts, &settings.alerts);
         tasks.spawn(publishing.run());
@@ -176,7 +194,6 @@ impl Daemon {
         };
         let fleet = Fleet::start(&settings, wiring).await?;
         let (current, snapshot) = watch::channel(None);
-        let (memories, memory) = mpsc::channel(1);
         let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
         let leave = CancellationToken::new();
         let leaving = leave.clone().drop_guard();
@@ -195,6 +212,7 @@ impl Daemon {
             client,
             bucket: settings.alerts.bucket.clone(),
             memory: memories,
+            links: publisher.expected_links(),
             missing,
             snapshots: snapshot.clone(),
             duty: duty.clone(),
@@ -203,8 +221,6 @@ impl Daemon {
         };
         let state = tokio::spawn(keeper.run(state_shutdown.child_token()));
         let ((news, own), pulse) = (mpsc::channel(OWN_NEWS), Pulse::default());
-        // Whoever owns the outbox sends here.
-        let (_outbox, outbox) = watch::channel(OutboxHealth::Fine);
         let (told, readiness) = watch::channel(Readiness::default());
         let monitor = Monitor {
             clock,
@@ -213,7 +229,8 @@ impl Daemon {
             alerts,
             refusals,
             provisioning: provisioning.clone(),
-            outbox,
+            outbox: status.clone(),
+            waiting: publisher.waiting(),
             snapshots: snapshot.clone(),
             news,
             readiness: told,
@@ -252,6 +269,7 @@ impl Daemon {
             duty,
             readiness,
             pulse,
+            outbox: status,
             publisher,
             driver,
             fleet,
@@ -298,6 +316,12 @@ impl Daemon {
     #[must_use]
     pub fn lacks(&self) -> watch::Receiver<Vec<Lack>> {
         self.rights.lacks()
+    }
+
+    /// Whether what is published is on disk before it is sent; `None` when there is no directory for it.
+    #[must_use]
+    pub fn outbox(&self) -> Option<watch::Receiver<OutboxStatus>> {
+        self.outbox.clone()
     }
 
     /// What is counted.
@@ -385,5 +409,20 @@ pub fn policy(settings: &Settings) -> Policy {
         ask_jetstream: settings.survey.jetstream_every.is_some(),
         ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
+    }
+}
+
+fn log_left(status: Option<&watch::Receiver<OutboxStatus>>, left: &Left) {
+    match status.map(|status| status.borrow().clone()) {
+        None => tracing::warn!(
+            "there is no home directory, so nothing is kept on disk: alerts that JetStream has not stored yet are lost with this process; \
+             set outbox.directory"
+        ),
+        Some(OutboxStatus::Working) => {
+            let (waiting, incidents) = (left.messages.len(), left.memory.incidents.len());
+            tracing::info!(waiting, incidents, "the outbox is open");
+        }
+        // It has been said.
+        Some(OutboxStatus::Opening | OutboxStatus::Away(_)) => {}
     }
 }

@@ -50,7 +50,8 @@ pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::health::OwnNews;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId, IncidentKind, Memory};
+use crate::model::ids::Link;
+use crate::model::incident::{Family, Incident, IncidentEvent, IncidentId, IncidentKind, Memory};
 use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
 use crate::model::probe::{ProbeReport, ProbeRequest};
@@ -58,6 +59,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::model::transition::Transition;
 use book::Book;
+use std::collections::BTreeSet;
 use turn::Turn;
 use world::World;
 
@@ -206,8 +208,9 @@ impl Engine {
                 true
             }
             Input::Restored(memory) => {
-                turn.restored(&memory);
-                self.book.adopt(&turn, memory.incidents);
+                let links = memory.links.clone();
+                let fresh = self.book.restore(&turn, memory);
+                turn.restored(&links, &fresh, self.book.open());
                 true
             }
             Input::Hush => {
@@ -311,11 +314,12 @@ impl Turn<'_> {
         self.inquire();
     }
 
-    fn restored(&mut self, memory: &Memory) {
-        for incident in &memory.incidents {
+    /// Takes over what was expected: the links that are remembered, and those that the open incidents are about.
+    fn restored<'b>(&mut self, links: &[Link], fresh: &[Incident], open: impl Iterator<Item = &'b Incident>) {
+        for incident in fresh {
             self.flaps_restored(incident);
         }
-        for link in &memory.links {
+        for link in links.iter().cloned().chain(fresh.iter().flat_map(lost_links)) {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),
                 self.world.ensure_cluster(&link.to, self.now),
@@ -325,7 +329,7 @@ impl Turn<'_> {
                 (link.remembered, link.was_up) = (true, true);
             }
         }
-        let never = memory.incidents.iter().filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
+        let never = open.filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
         for link in never.flat_map(|incident| &incident.scope.links) {
             let (from, to) = (self.world.cluster(&link.from), self.world.cluster(&link.to));
             if let Some(link) =
@@ -333,6 +337,20 @@ impl Turn<'_> {
             {
                 link.was_up = false;
             }
+        }
+    }
+}
+
+/// The links that an incident says are lost: they existed.
+fn lost_links(incident: &Incident) -> BTreeSet<Link> {
+    match incident.kind.family() {
+        Family::Cluster | Family::Cut => {
+            let parts = incident.scope.server_links.iter();
+            let parts = parts.map(|part| Link { from: part.server.cluster.clone(), to: part.to.clone() });
+            incident.scope.links.iter().cloned().chain(parts).collect()
+        }
+        Family::View | Family::Server | Family::Flapping | Family::Presence | Family::Standing => {
+            BTreeSet::new()
         }
     }
 }

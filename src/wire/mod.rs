@@ -9,6 +9,7 @@ pub mod capture;
 mod json;
 pub mod lines;
 pub mod permission;
+pub mod queued;
 pub mod record;
 pub mod schema;
 pub mod sys;

@@ -4,6 +4,7 @@
 
 mod history;
 mod lease;
+mod outbox;
 mod provision;
 mod publish;
 mod state;

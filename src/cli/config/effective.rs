@@ -66,6 +66,12 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
         s.put("enabled", settings.lease.enabled.to_string());
         s.put("ttl", span(settings.lease.ttl));
     });
+    list.section("outbox", "[outbox]", |s| {
+        if let Some(directory) = &settings.outbox.directory {
+            s.put("directory", quoted_path(directory));
+        }
+        s.put("max_bytes", settings.outbox.max_bytes.to_string());
+    });
     list.section("log", "[log]", |s| {
         let format = match settings.log.format {
             LogFormat::Text => "text",

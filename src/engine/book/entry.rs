@@ -96,7 +96,7 @@ impl Entry {
         if told.revision <= self.incident.revision {
             return;
         }
-        if turn.world.hushed || self.incident.revision == 0 {
+        if turn.world.hushed || !self.told_here {
             (self.incident, self.kept, self.told) = (told, false, turn.now.mono);
             self.told_here = false;
         } else {

@@ -8,7 +8,7 @@ use super::entry::Entry;
 use super::scope::{akin_incidents, same_subject, same_things, stands_apart};
 use crate::engine::correlate::Finding;
 use crate::engine::turn::Turn;
-use crate::model::incident::{Incident, IncidentEvent, IncidentId, Stage};
+use crate::model::incident::{Incident, IncidentEvent, IncidentId, Memory, Stage};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How many incidents of others are remembered while speaking. Beyond it, the oldest is forgotten.
@@ -36,8 +36,17 @@ impl Book {
         }
     }
 
+    /// Takes over what a former life left. Memories may come from several places: of each incident the newest revision counts, and what
+    /// is over stays so. Returns the incidents that are new to it.
+    pub(in crate::engine) fn restore(&mut self, turn: &Turn<'_>, memory: Memory) -> Vec<Incident> {
+        memory.over.into_iter().for_each(|id| self.ids.end(id));
+        let known: BTreeSet<IncidentId> = self.open().map(|incident| incident.id.clone()).collect();
+        self.adopt(turn, memory.incidents);
+        self.open().filter(|incident| !known.contains(&incident.id)).cloned().collect()
+    }
+
     /// Takes over incidents that a former life, or another gatewatch, left open.
-    pub(in crate::engine) fn adopt(&mut self, turn: &Turn<'_>, incidents: Vec<Incident>) {
+    fn adopt(&mut self, turn: &Turn<'_>, incidents: Vec<Incident>) {
         for incident in incidents.into_iter().filter(|incident| incident.resolved.is_none()) {
             if !self.ids.is_over(&incident.id) {
                 self.adopt_one(turn, incident);

@@ -3,10 +3,14 @@
 //! A subscriber hears a message as soon as the connection carries it, whatever JetStream does. Storing is confirmed, or retried with
 //! the same `Nats-Msg-Id` until it is. Nothing here ever makes the producer wait.
 //!
-//! When JetStream is away for long, alerts and events wait apart from each other, each within its bounds: a flood of events never
-//! costs an alert. What must make room then has been heard, if the connection was there, and is missing only in the history.
+//! What is handed over is on disk before it is sent ([`crate::outbox`]), and leaves the disk when it is stored; what a former life left
+//! there is taken up first. Should the disk not take it at once, it is sent all the same.
+//!
+//! When JetStream is away for long, alerts and events wait, together within `outbox.max_bytes`: events make room before alerts, the
+//! oldest first. What had to make room has been heard, if the connection was there, and is missing only in the history.
 
 mod lane;
+mod lookup;
 mod message;
 mod task;
 
@@ -16,12 +20,14 @@ pub use task::PublisherTask;
 use crate::clock::Clock;
 use crate::config::settings::AlertsSettings;
 use crate::metrics::Metrics;
+use crate::model::ids::Link;
+use crate::outbox::{LeftMessage, Outbox};
 use async_nats::Client;
 use message::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Messages of one kind on their way to the task, which takes them off at once. When it is full, which means that the task does not
 /// run, the message is dropped, counted, and the first one of a burst is logged.
@@ -35,6 +41,8 @@ pub struct Publisher {
     alerts: mpsc::Sender<Message>,
     events: mpsc::Sender<Message>,
     flushes: mpsc::Sender<Flush>,
+    links: watch::Sender<Vec<Link>>,
+    waiting: watch::Receiver<usize>,
     metrics: Arc<Metrics>,
     dropping: Arc<AtomicBool>,
 }
@@ -68,7 +76,7 @@ pub enum Unflushed {
 }
 
 /// What a publisher works with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PublisherParts {
     /// The connection to the alert account.
     pub client: Client,
@@ -78,6 +86,12 @@ pub struct PublisherParts {
     pub metrics: Arc<Metrics>,
     /// Times retries.
     pub clock: Clock,
+    /// Where what waits is kept on disk; `None` keeps it in memory only.
+    pub outbox: Option<Outbox>,
+    /// What a former life left there.
+    pub left: Vec<LeftMessage>,
+    /// How many bytes may wait to be stored.
+    pub max_bytes: usize,
 }
 
 /// A publisher and the task that does its work: to be spawned, ends when the last [`Publisher`] is gone.
@@ -86,9 +100,16 @@ pub fn publisher(parts: PublisherParts, settings: &AlertsSettings) -> (Publisher
     let (alerts, alerts_end) = mpsc::channel(HANDOVER);
     let (events, events_end) = mpsc::channel(HANDOVER);
     let (flushes, flushes_end) = mpsc::channel(FLUSHES);
+    let ((links, links_end), (wait, waiting)) = (watch::channel(Vec::new()), watch::channel(0));
     let metrics = Arc::clone(&parts.metrics);
-    let ends = task::Ends { alerts: alerts_end, events: events_end, flushes: flushes_end };
-    let publisher = Publisher { alerts, events, flushes, metrics, dropping: Arc::default() };
+    let ends = task::Ends {
+        alerts: alerts_end,
+        events: events_end,
+        flushes: flushes_end,
+        links: links_end,
+        waiting: wait,
+    };
+    let publisher = Publisher { alerts, events, flushes, links, waiting, metrics, dropping: Arc::default() };
     (publisher, PublisherTask::new(parts, settings, ends))
 }
 
@@ -107,6 +128,18 @@ impl Publisher {
         if !self.dropping.swap(true, Ordering::Relaxed) {
             tracing::error!("publishing does not keep up or has ended: messages are lost");
         }
+    }
+
+    /// Where links that are expected to exist are put, to be remembered on disk.
+    #[must_use]
+    pub fn expected_links(&self) -> watch::Sender<Vec<Link>> {
+        self.links.clone()
+    }
+
+    /// How many alerts and events wait to be stored.
+    #[must_use]
+    pub fn waiting(&self) -> watch::Receiver<usize> {
+        self.waiting.clone()
     }
 
     /// Waits until everything handed over before is stored and written, for at most `limit`. For the end: stop the producers, flush,

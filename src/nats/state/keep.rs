@@ -5,10 +5,11 @@
 //! stop at any time; when told to, it writes once more.
 
 use super::bucket::{Bucket, PutError};
-use super::plan::{Stored, render};
+use super::plan::{Stored, Write, render};
 use super::read::read_memory;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::model::ids::Link;
 use crate::model::incident::Memory;
 use crate::model::snapshot::Snapshot;
 use crate::nats::backoff::Backoff;
@@ -43,6 +44,8 @@ pub struct StateKeeper {
     pub snapshots: watch::Receiver<Option<Snapshot>>,
     /// Whether it is ours to write.
     pub duty: watch::Receiver<Duty>,
+    /// Where the links go that are expected to exist, to be remembered on disk as well.
+    pub links: watch::Sender<Vec<Link>>,
     /// Notified when the bucket turns out to be missing.
     pub missing: Arc<Notify>,
     /// Counts writes and failures.
@@ -58,7 +61,7 @@ impl StateKeeper {
         // Full or closed: whoever wants the memory has it already, or wants it no more.
         let _ = self.memory.send(memory.clone()).await;
         // Once it is taken out, whatever snapshot comes next knows it.
-        let _ = shutdown.run_until_cancelled(self.memory.reserve()).await;
+        let _ = shutdown.run_until_cancelled(self.memory.reserve_many(self.memory.max_capacity())).await;
         self.memory = mpsc::channel(1).0;
         let mut memory = Some(memory);
         let mut duty = self.duty.clone();
@@ -89,6 +92,7 @@ impl StateKeeper {
             stored: Stored::new(&memory, self.clock.mono()),
             missing: Arc::clone(&self.missing),
             metrics: Arc::clone(&self.metrics),
+            links: self.links.clone(),
             clock: self.clock,
             fresh: false,
             revision: 0,
@@ -149,6 +153,7 @@ async fn until(duty: &mut watch::Receiver<Duty>, speaks: bool) {
 struct Writer {
     bucket: Bucket,
     stored: Stored,
+    links: watch::Sender<Vec<Link>>,
     missing: Arc<Notify>,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -197,6 +202,9 @@ impl Writer {
         let mut writes = VecDeque::from(self.stored.plan(&snapshot, self.clock.mono()));
         while let Some(write) = writes.pop_front() {
             let Some((key, value)) = render(&write, &snapshot) else { continue };
+            if let Write::Links(links) = &write {
+                self.links.send_replace(links.clone());
+            }
             if self.write(&key, value).await? {
                 tracing::info!("the bucket was made anew: storing the whole state");
                 self.stored.lost();
