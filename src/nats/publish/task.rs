@@ -7,6 +7,7 @@ use super::lane::{Action, Lane, Outcome, Ticket};
 use super::message::Message;
 use super::{Flush, PublisherParts, Unflushed, lookup};
 use crate::config::settings::AlertsSettings;
+use crate::model::ids::Link;
 use crate::model::time::{Mono, Now};
 use crate::nats::jetstream::{self, JetStreamError};
 use crate::outbox::{self, LeftMessage, Outbox};
@@ -20,7 +21,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// How long the connection may take to accept a message.
@@ -46,6 +47,7 @@ pub(super) struct Ends {
     pub(super) alerts: mpsc::Receiver<Message>,
     pub(super) events: mpsc::Receiver<Message>,
     pub(super) flushes: mpsc::Receiver<Flush>,
+    pub(super) links: watch::Receiver<Vec<Link>>,
 }
 
 /// The task behind a [`super::Publisher`].
@@ -167,6 +169,7 @@ impl PublisherTask {
                 Some(flush) = self.ends.flushes.recv(), if takes && self.flush.is_none() => {
                     self.flush = Some((self.now() + flush.limit, flush));
                 }
+                Ok(()) = self.ends.links.changed() => self.remember_links(),
                 () = pause => {}
             }
         }
@@ -205,6 +208,14 @@ impl PublisherTask {
         self.appending = Some(Appending { which, messages, batch, by: mono + APPEND_WITHIN });
         if !works {
             self.appended(false);
+        }
+    }
+
+    fn remember_links(&mut self) {
+        let at = self.parts.clock.now().wall;
+        let links = self.ends.links.borrow_and_update();
+        if let Some(outbox) = &mut self.parts.outbox {
+            outbox.expect_links(&links, at);
         }
     }
 
