@@ -269,12 +269,7 @@ impl Turn<'_> {
     }
 
     /// Takes over what was expected: the links that are remembered, and those that the open incidents are about.
-    fn restored<'b>(
-        &mut self,
-        links: &[Link],
-        fresh: &[Incident],
-        open: impl Iterator<Item = &'b Incident> + Clone,
-    ) {
+    fn restored<'b>(&mut self, links: &[Link], fresh: &[Incident], open: impl Iterator<Item = &'b Incident>) {
         for incident in fresh {
             self.flaps_restored(incident);
         }

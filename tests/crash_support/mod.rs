@@ -58,6 +58,8 @@ struct Told {
     stage: String,
     /// What it is about: cluster and remote of its subject.
     about: String,
+    /// When, as it says itself.
+    at: String,
 }
 
 impl Told {
@@ -67,6 +69,7 @@ impl Told {
             incident: body["incident"].as_str()?.to_owned(),
             revision: body["revision"].as_u64()?,
             stage: body["stage"].as_str()?.to_owned(),
+            at: body["timestamp"].as_str()?.to_owned(),
             about: subject.split('.').skip(4).collect::<Vec<_>>().join(" - "),
         })
     }
@@ -308,8 +311,18 @@ impl Rig {
         let stored = self.alerts().await.unwrap_or_default();
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner).clone();
         self.listening.abort();
-        let events = self.ids("GATEWATCH_EVENTS").await.unwrap_or_default();
+        let mut events = Vec::new();
+        for _ in 0..30 {
+            events = self.ids("GATEWATCH_EVENTS").await.unwrap_or_default();
+            if !events.is_empty() {
+                break;
+            }
+            sleep(Duration::from_secs(1)).await;
+        }
         let mut outcome = judge(&stored, &heard, &events);
+        if events.is_empty() {
+            outcome.complaints.push("no event is stored, or they cannot be read".to_owned());
+        }
         if !flushed {
             outcome.complaints.push("gatewatch did not end in order".to_owned());
         }
@@ -370,6 +383,11 @@ fn judge(stored: &[Told], heard: &[Told], events: &[String]) -> Outcome {
     let mut open: BTreeMap<&str, &str> = BTreeMap::new();
     for told in stored {
         incidents.entry(&told.incident).or_default().push(told);
+    }
+    // Different incidents may be stored in another order than they happened in.
+    let mut by_time: Vec<&Told> = stored.iter().collect();
+    by_time.sort_by(|a, b| a.at.cmp(&b.at));
+    for told in by_time {
         match told.stage.as_str() {
             "opened" => {
                 if let Some(before) = open.insert(&told.about, &told.incident) {
