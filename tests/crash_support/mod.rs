@@ -249,7 +249,7 @@ impl Rig {
                 _ => {}
             }
             self.stir(dice);
-            sleep(dice.millis(2_500)).await;
+            sleep(dice.millis(5_000)).await;
             self.kill();
             if dice.below(3) == 0 {
                 self.stir(dice);
