@@ -455,3 +455,29 @@ fn checks_are_switched_off_by_name_and_their_numbers_must_fit_together() {
     ];
     assert_eq!(given.errors(), expected);
 }
+
+#[test]
+fn the_outbox_is_where_it_is_said_or_where_the_system_wants_state() {
+    let given = file("[instance]\nname = 'night'").home();
+    let own = given.path(".local/state/gatewatch/night");
+    assert_eq!(given.settings().outbox.directory, Some(own));
+    let given = given.env("XDG_STATE_HOME", "/var/state");
+    assert_eq!(given.settings().outbox.directory, Some("/var/state/gatewatch/night".into()));
+    let given = given.env("STATE_DIRECTORY", "/var/lib/gatewatch:/var/lib/other");
+    assert_eq!(given.settings().outbox.directory, Some("/var/lib/gatewatch".into()));
+    let given = file("[outbox]\ndirectory = 'state'\nmax_bytes = '2MiB'")
+        .env("STATE_DIRECTORY", "/var/lib/gatewatch");
+    let outbox = given.settings().outbox;
+    assert_eq!((outbox.directory, outbox.max_bytes.get()), (Some(given.path("state")), 2 << 20));
+    assert_eq!((defaults().outbox.directory, defaults().outbox.max_bytes.get()), (None, 64 << 20));
+}
+
+#[test]
+fn an_outbox_without_an_end_or_too_small_is_refused() {
+    let errors = |size: &str| file(&format!("[outbox]\nmax_bytes = {size}")).errors();
+    assert_eq!(
+        errors("'unlimited'"),
+        ["gatewatch.toml:2: outbox.max_bytes: must have an end, such as \"64MiB\""]
+    );
+    assert_eq!(errors("1000"), ["gatewatch.toml:2: outbox.max_bytes: 1000 is below the minimum of 1MiB"]);
+}

@@ -37,8 +37,7 @@ const fn secs(count: u64) -> Duration {
 /// Reads all settings; what is wrong is recorded in the findings of `root`.
 pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
     let system = system(&root, places);
-    let instance = instance(root.section("instance"));
-    let settings = Settings {
+    let mut settings = Settings {
         alerts: alerts(root.section("alerts"), places, &system),
         vantages: vantages(&root, places, &system),
         discovery: discovery(root.section("discovery")),
@@ -47,13 +46,15 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         survey: survey(root.section("survey")),
         probe: probe(root.section("probe"), places),
         checks: checks::read(root.section("checks")),
+        instance: instance(root.section("instance")),
         lease: lease(root.section("lease")),
-        outbox: outbox(root.section("outbox"), places, &instance),
-        instance,
+        outbox: outbox(root.section("outbox"), places),
         log: log(root.section("log")),
         system,
     };
     root.finish();
+    let own = || places.state(&settings.instance.name);
+    settings.outbox.directory = settings.outbox.directory.take().or_else(own);
     settings
 }
 
@@ -226,10 +227,9 @@ fn lease(section: Section<'_>) -> LeaseSettings {
     lease
 }
 
-fn outbox(section: Section<'_>, places: &Places, instance: &InstanceSettings) -> OutboxSettings {
-    let directory = section.get("directory", |node| places.directory(node));
+fn outbox(section: Section<'_>, places: &Places) -> OutboxSettings {
     let outbox = OutboxSettings {
-        directory: directory.or_else(|| places.state(&instance.name)),
+        directory: section.get("directory", |node| places.directory(node)),
         max_bytes: section.or("max_bytes", DEFAULT_OUTBOX, waiting),
     };
     section.finish();
