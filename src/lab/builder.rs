@@ -236,6 +236,7 @@ impl Builder {
                 config: self.config.clone(),
             },
             seats,
+            _ports: ports,
         });
         let faults = Faults::new(&self.servers);
         let faults = if self.client_proxies { faults.with_clients() } else { faults };

@@ -4,6 +4,7 @@ use super::binary::ServerBinary;
 use super::config::{Common, Credentials, ServerConfig, ServerOptions, ServerPorts};
 use super::dialler::Roster;
 use super::guard::Workspace;
+use super::ports::Ports;
 use crate::model::ids::{ClusterName, ServerKey};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -78,6 +79,8 @@ pub(super) struct Estate {
     pub(super) binary: ServerBinary,
     pub(super) common: Common,
     pub(super) seats: Vec<Arc<Seat>>,
+    /// The ports of all of it, so that no other lab picks them.
+    pub(super) _ports: Ports,
 }
 
 impl Estate {
@@ -151,6 +154,7 @@ mod tests {
             binary: ServerBinary { path: "nats-server".into(), version: PINNED_VERSION },
             common,
             seats,
+            _ports: Ports::default(),
         }
     }
 
