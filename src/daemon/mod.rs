@@ -25,6 +25,7 @@ use crate::nats::probe::Prober;
 use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::state::{Listener, StateKeeper};
+use crate::nats::voices::{PING_EVERY, Voices, VoicesParts, VoicesTask};
 use crate::wire::advisory::{Advisories, PrefixError};
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
@@ -102,7 +103,7 @@ impl Daemon {
         let running = shutdown.clone().drop_guard();
 
         let (events, connection_events) = mpsc::channel(CONNECTION_EVENTS);
-        let role = Role::new(&settings.instance.name, "alerts");
+        let role = Role { ping_interval: PING_EVERY, ..Role::new(&settings.instance.name, "alerts") };
         let client = connect(&settings.alerts.connection, &role, events)
             .await
             .map_err(|error| RunError::Alerts(error.into()))?;
@@ -117,8 +118,17 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
+        let (current, snapshot) = watch::channel(None);
+        let voices = VoicesParts {
+            home: client.clone(),
+            snapshot: snapshot.clone(),
+            provisioning: provisioning.clone(),
+            metrics: Arc::clone(&metrics),
+            clock,
+        };
+        let voices = Voices::new(voices, &settings.alerts);
         let parts = PublisherParts {
-            client: client.clone(),
+            voices: voices.clone(),
             missing: Arc::clone(&missing),
             metrics: Arc::clone(&metrics),
             clock,
@@ -141,7 +151,8 @@ impl Daemon {
             shutdown: shutdown.clone(),
         };
         let fleet = Fleet::start(&settings, wiring).await?;
-        let (current, snapshot) = watch::channel(None);
+        let speaking = VoicesTask::new(&voices, &settings, fleet.places());
+        tasks.spawn(speaking.run(shutdown.child_token()));
         let (memories, memory) = mpsc::channel(1);
         let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
         let listener = Listener {

@@ -1,6 +1,7 @@
 //! What is handed over to be published.
 
 use crate::model::incident::IncidentId;
+use crate::nats::voices::Parcel;
 use crate::wire::advisory::Advisory;
 use async_nats::HeaderMap;
 use bytes::Bytes;
@@ -63,8 +64,21 @@ impl Message {
         }
     }
 
+    /// As it is put on a connection.
+    pub(super) fn parcel(&self) -> Parcel {
+        let id = self.headers.get(async_nats::header::NATS_MESSAGE_ID);
+        Parcel {
+            incident: self.incident().cloned(),
+            id: id.map(ToString::to_string).unwrap_or_default(),
+            subject: self.subject.clone(),
+            headers: self.headers.clone(),
+            heard_only: self.heard_only(),
+            body: self.body.clone(),
+        }
+    }
+
     /// The copy that is only to be heard: the stream refuses it, so that it cannot be stored before what belongs ahead of it.
-    pub(super) fn heard_only(&self) -> HeaderMap {
+    fn heard_only(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.insert(async_nats::header::NATS_EXPECTED_STREAM, HEARD_ONLY);
         headers
