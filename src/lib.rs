@@ -21,6 +21,7 @@
 //!    ^                                                                  |
 //!    +------------- BeatPlan, SurveyRequest (the only way back) --- dispatch
 //!                                                                       |-> publisher: events and alerts, kept in streams
+//!                                                                       |      +-> voices: the connections that every cluster hears
 //!                                                                       |-> log
 //!                                                                       +-> watch<Snapshot> -> state in the key-value bucket
 //! ```
@@ -37,7 +38,7 @@
 //! | 1 | [`clock`] | the only reader of clocks |
 //! | 2 | [`config`] | file, environment and flags to validated settings |
 //! | 2 | [`metrics`] | what is counted |
-//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys, probes; publishing, streams, state, history |
+//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys, probes; publishing, voices, streams, state, history |
 //! | 3 | [`lab`] | superclusters on loopback with a fault proxy before every gateway |
 //! | 4 | [`daemon`] | the one loop; replaying recordings through the same engine |
 //! | 5 | [`cli`] | one file per verb |
@@ -58,6 +59,7 @@
 //! - What a loss costs (accounts, copies that fall behind, time to resync): `engine/impact`; rates: `engine/traffic`.
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
 //! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
+//! - Through which connections alerts go: `nats/voices`; who is heard where is `reach`, the choice `cover`, the repeats `ledger`.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.

@@ -23,3 +23,4 @@ mod stage;
 mod standing;
 #[path = "../story/mod.rs"]
 mod story;
+mod voices;
