@@ -20,7 +20,8 @@
 //! vantages --beats, $SYS events, answers--> wire --> Observation --> driver (sole owner of the Engine; a batch, then one Tick)
 //!    ^                                                                  |
 //!    +------------- BeatPlan, SurveyRequest (the only way back) --- dispatch
-//!                                                                       |-> publisher: events and alerts, kept in streams
+//!                                                                       |-> publisher: events and alerts, on disk first (outbox), then
+//!                                                                       |              kept in streams
 //!                                                                       |      +-> voices: the connections that every cluster hears
 //!                                                                       |-> log
 //!                                                                       +-> watch<Snapshot> -> state in the key-value bucket
@@ -38,6 +39,7 @@
 //! | 1 | [`clock`] | the only reader of clocks |
 //! | 2 | [`config`] | file, environment and flags to validated settings |
 //! | 2 | [`metrics`] | what is counted |
+//! | 2 | [`outbox`] | on disk: what waits to be stored in the streams, and the open incidents |
 //! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys, probes; publishing, voices, streams, state, history |
 //! | 3 | [`lab`] | superclusters on loopback with a fault proxy before every gateway |
 //! | 4 | [`daemon`] | the one loop; replaying recordings through the same engine |
@@ -73,4 +75,5 @@ pub mod lab;
 pub mod metrics;
 pub mod model;
 pub mod nats;
+pub mod outbox;
 pub mod wire;

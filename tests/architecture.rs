@@ -14,6 +14,7 @@ const RANKS: &[(&str, u8)] = &[
     ("clock", 1),
     ("config", 2),
     ("metrics", 2),
+    ("outbox", 2),
     ("nats", 3),
     ("lab", 3),
     ("daemon", 4),

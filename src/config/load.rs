@@ -29,8 +29,8 @@ pub struct Override {
 impl Settings {
     /// Reads and validates the settings.
     ///
-    /// `env` is the whole environment: besides the `GATEWATCH_` variables, `HOME` and `XDG_CONFIG_HOME` are used to
-    /// find files. A variable that is set to nothing counts as not set.
+    /// `env` is the whole environment: besides the `GATEWATCH_` variables, `HOME`, `XDG_CONFIG_HOME`, `XDG_STATE_HOME` and
+    /// `STATE_DIRECTORY` are used to find files. A variable that is set to nothing counts as not set.
     ///
     /// # Errors
     /// Everything that is wrong at once: unknown keys, bad values, values that contradict each other, files that

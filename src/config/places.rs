@@ -13,6 +13,9 @@ pub(super) struct Places {
     config_dir: Option<PathBuf>,
     home: Option<PathBuf>,
     user_config: Option<PathBuf>,
+    /// Where systemd wants the state of this service.
+    service_state: Option<PathBuf>,
+    user_state: Option<PathBuf>,
 }
 
 impl Places {
@@ -26,7 +29,13 @@ impl Places {
         let home = variable("HOME");
         let user_config =
             variable("XDG_CONFIG_HOME").or_else(|| home.as_ref().map(|home| home.join(".config")));
-        Self { config_dir: file.and_then(Path::parent).map(Path::to_path_buf), home, user_config }
+        // systemd separates several by colons.
+        let first = |paths: PathBuf| paths.to_string_lossy().split(':').next().map(PathBuf::from);
+        let service_state = variable("STATE_DIRECTORY").and_then(first);
+        let user_state =
+            variable("XDG_STATE_HOME").or_else(|| home.as_ref().map(|home| home.join(".local/state")));
+        let config_dir = file.and_then(Path::parent).map(Path::to_path_buf);
+        Self { config_dir, home, user_config, service_state, user_state }
     }
 
     /// The directory of the `nats` tool's contexts; `None` without a home directory.
@@ -37,13 +46,24 @@ impl Places {
     /// A file that can be read. A relative name in the configuration file is relative to that file, elsewhere to the
     /// working directory.
     pub(super) fn readable(&self, node: &Node) -> Result<PathBuf, String> {
-        let given = self.expand(&parse::text(node)?)?;
-        let path = match (&node.origin, &self.config_dir) {
-            (Origin::File { .. }, Some(dir)) => dir.join(given),
-            (Origin::File { .. } | Origin::Context(_) | Origin::Env(_) | Origin::Flag(_), _) => given,
-        };
+        let path = self.directory(node)?;
         check_readable(&path).map_err(|error| format!("cannot read {}: {error}", path.display()))?;
         Ok(path)
+    }
+
+    /// A directory that may have to be made yet; relative names as in [`Places::readable`].
+    pub(super) fn directory(&self, node: &Node) -> Result<PathBuf, String> {
+        let given = self.expand(&parse::text(node)?)?;
+        Ok(match (&node.origin, &self.config_dir) {
+            (Origin::File { .. }, Some(dir)) => dir.join(given),
+            (Origin::File { .. } | Origin::Context(_) | Origin::Env(_) | Origin::Flag(_), _) => given,
+        })
+    }
+
+    /// Where an instance keeps its state; `None` without a home directory.
+    pub(super) fn state(&self, instance: &str) -> Option<PathBuf> {
+        let own = || self.user_state.as_ref().map(|dir| dir.join("gatewatch").join(instance));
+        self.service_state.clone().or_else(own)
     }
 
     fn expand(&self, given: &str) -> Result<PathBuf, String> {

@@ -7,7 +7,7 @@ use super::places::Places;
 use super::reader::Section;
 use super::settings::{
     AlertsSettings, DetectSettings, DiscoverySettings, InstanceSettings, LogFormat, LogSettings,
-    ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
+    OutboxSettings, ProbeSettings, Replicas, Settings, SurveySettings, VantageSettings,
 };
 use super::{checks, expect, login};
 use crate::model::ids::ClusterName;
@@ -18,6 +18,8 @@ use tracing_subscriber::EnvFilter;
 
 const DEFAULT_SERVER: &str = "nats://127.0.0.1:4222";
 const DEFAULT_MAX_BYTES: Option<NonZeroU64> = NonZeroU64::new(256 << 20);
+const LEAST_OUTBOX: NonZeroU64 = NonZeroU64::MIN.saturating_add((1 << 20) - 1);
+const DEFAULT_OUTBOX: NonZeroU64 = NonZeroU64::MIN.saturating_add((64 << 20) - 1);
 const DEFAULT_CONFIRM_BEATS: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
 const HOUR: Duration = secs(60 * 60);
@@ -35,6 +37,7 @@ const fn secs(count: u64) -> Duration {
 /// Reads all settings; what is wrong is recorded in the findings of `root`.
 pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
     let system = system(&root, places);
+    let instance = instance(root.section("instance"));
     let settings = Settings {
         alerts: alerts(root.section("alerts"), places, &system),
         vantages: vantages(&root, places, &system),
@@ -44,7 +47,8 @@ pub(super) fn settings(root: Section<'_>, places: &Places) -> Settings {
         survey: survey(root.section("survey")),
         probe: probe(root.section("probe"), places),
         checks: checks::read(root.section("checks")),
-        instance: instance(root.section("instance")),
+        outbox: outbox(root.section("outbox"), places, &instance),
+        instance,
         log: log(root.section("log")),
         system,
     };
@@ -211,6 +215,25 @@ fn instance(section: Section<'_>) -> InstanceSettings {
     let instance = InstanceSettings { name: section.or("name", "gatewatch".to_owned(), token(".-_", 64)) };
     section.finish();
     instance
+}
+
+fn outbox(section: Section<'_>, places: &Places, instance: &InstanceSettings) -> OutboxSettings {
+    let directory = section.get("directory", |node| places.directory(node));
+    let outbox = OutboxSettings {
+        directory: directory.or_else(|| places.state(&instance.name)),
+        max_bytes: section.or("max_bytes", DEFAULT_OUTBOX, waiting),
+    };
+    section.finish();
+    outbox
+}
+
+/// A size with an end: what waits must not fill the disk.
+fn waiting(node: &Node) -> Result<NonZeroU64, String> {
+    match parse::size(node)? {
+        Some(size) if size >= LEAST_OUTBOX => Ok(size),
+        Some(size) => Err(format!("{size} is below the minimum of 1MiB")),
+        None => Err("must have an end, such as \"64MiB\"".to_owned()),
+    }
 }
 
 fn log(section: Section<'_>) -> LogSettings {

@@ -35,6 +35,8 @@ pub struct Settings {
     pub checks: Checks,
     /// `[instance]`: how this process is called.
     pub instance: InstanceSettings,
+    /// `[outbox]`: where on disk alerts wait until they are stored.
+    pub outbox: OutboxSettings,
     /// `[log]`: what is logged and how.
     pub log: LogSettings,
 }
@@ -152,6 +154,17 @@ pub struct InstanceSettings {
     /// `instance.name`: shows in connection names and in every message. Letters, digits, `.`, `-` and `_`, at most
     /// 64. Default `gatewatch`.
     pub name: String,
+}
+
+/// `[outbox]`: where on disk alerts and events wait until JetStream has stored them, beside the open incidents.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OutboxSettings {
+    /// `outbox.directory`: made when it is missing; each process needs its own. Default: `$STATE_DIRECTORY` (systemd), else
+    /// `$XDG_STATE_HOME/gatewatch/<instance>`, else `~/.local/state/gatewatch/<instance>`. `None`, when there is not even a home directory,
+    /// keeps everything in memory.
+    pub directory: Option<PathBuf>,
+    /// `outbox.max_bytes`: how much may wait. At least 1 MiB, default 64 MiB.
+    pub max_bytes: NonZeroU64,
 }
 
 /// `[log]`: what is logged and how.

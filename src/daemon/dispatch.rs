@@ -92,13 +92,13 @@ impl Dispatch {
         let advisory = self.advisories.alert(event);
         if let Some(silence) = &incident.silenced {
             tracing::info!(%id, %stage, %severity, %silence, title);
-            return self.publisher.publish(Message::silenced(id, advisory));
+            return self.publisher.publish(Message::silenced(id, advisory).remembering(incident));
         }
         match event.stage {
             Stage::Opened => tracing::warn!(%id, %stage, %severity, title),
             Stage::Updated | Stage::Resolved => tracing::info!(%id, %stage, %severity, title),
         }
-        self.publisher.publish(Message::alert(id, advisory));
+        self.publisher.publish(Message::alert(id, advisory).remembering(incident));
     }
 }
 

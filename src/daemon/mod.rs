@@ -26,6 +26,7 @@ use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::state::{Listener, StateKeeper};
 use crate::nats::voices::{PING_EVERY, Voices, VoicesParts, VoicesTask};
+use crate::outbox::{Left, Outbox, OutboxStatus};
 use crate::wire::advisory::{Advisories, PrefixError};
 use dispatch::Dispatch;
 use driver::{Driver, Wires};
@@ -48,6 +49,8 @@ const PROBED: usize = 64;
 /// Wishes on their way to the driver, and what became of them on the way back. When it is full, the one who reads the bucket waits,
 /// and an answer is left out: the request is then found unanswered after the next start.
 const WISHES: usize = 64;
+/// Memories on their way to the driver: that of the disk, then that of the bucket.
+const MEMORIES: usize = 2;
 /// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
 const SILENCES_WITHIN: Duration = Duration::from_secs(5);
 /// How long stopping may take to have everything stored.
@@ -74,6 +77,7 @@ pub struct Daemon {
     metrics: Arc<Metrics>,
     snapshot: watch::Receiver<Option<Snapshot>>,
     provisioning: watch::Receiver<Provisioning>,
+    outbox: Option<watch::Receiver<OutboxStatus>>,
     publisher: Publisher,
     driver: JoinHandle<Dispatch>,
     fleet: Fleet,
@@ -127,11 +131,26 @@ impl Daemon {
             clock,
         };
         let voices = Voices::new(voices, &settings.alerts);
+        let (memories, memory) = mpsc::channel(MEMORIES);
+        let (outbox, left) = match &settings.outbox.directory {
+            Some(directory) => {
+                let (outbox, left) = Outbox::open(directory, clock).await;
+                (Some(outbox), left)
+            }
+            None => (None, Left::default()),
+        };
+        let status = outbox.as_ref().map(Outbox::status);
+        log_left(status.as_ref(), &left);
+        // There is room: it is the first. The engine takes it in before anything that is heard.
+        let _ = memories.send(left.memory).await;
         let parts = PublisherParts {
             voices: voices.clone(),
             missing: Arc::clone(&missing),
             metrics: Arc::clone(&metrics),
             clock,
+            outbox,
+            left: left.messages,
+            max_bytes: usize::try_from(settings.outbox.max_bytes.get()).unwrap_or(usize::MAX),
         };
         let (publisher, publishing) = publisher(parts, &settings.alerts);
         tasks.spawn(publishing.run());
@@ -153,7 +172,6 @@ impl Daemon {
         let fleet = Fleet::start(&settings, wiring).await?;
         let speaking = VoicesTask::new(&voices, &settings, fleet.places());
         tasks.spawn(speaking.run(shutdown.child_token()));
-        let (memories, memory) = mpsc::channel(1);
         let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
         let listener = Listener {
             client: client.clone(),
@@ -190,6 +208,7 @@ impl Daemon {
             metrics,
             snapshot,
             provisioning,
+            outbox: status,
             publisher,
             driver,
             fleet,
@@ -209,6 +228,12 @@ impl Daemon {
     #[must_use]
     pub fn provisioning(&self) -> watch::Receiver<Provisioning> {
         self.provisioning.clone()
+    }
+
+    /// Whether what is published is on disk before it is sent; `None` when there is no directory for it.
+    #[must_use]
+    pub fn outbox(&self) -> Option<watch::Receiver<OutboxStatus>> {
+        self.outbox.clone()
     }
 
     /// What is counted.
@@ -259,6 +284,21 @@ pub fn policy(settings: &Settings) -> Policy {
         ask_jetstream: settings.survey.jetstream_every.is_some(),
         ask_interest: settings.survey.interest_every.is_some(),
         ..Policy::default()
+    }
+}
+
+fn log_left(status: Option<&watch::Receiver<OutboxStatus>>, left: &Left) {
+    match status.map(|status| status.borrow().clone()) {
+        None => tracing::warn!(
+            "there is no home directory, so nothing is kept on disk: alerts that JetStream has not stored yet are lost with this process; \
+             set outbox.directory"
+        ),
+        Some(OutboxStatus::Working) => {
+            let (waiting, incidents) = (left.messages.len(), left.memory.incidents.len());
+            tracing::info!(waiting, incidents, "the outbox is open");
+        }
+        // It has been said.
+        Some(OutboxStatus::Opening | OutboxStatus::Away(_)) => {}
     }
 }
 

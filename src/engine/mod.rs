@@ -47,7 +47,8 @@ mod world;
 pub use policy::{Checks, Policy};
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
-use crate::model::incident::{IncidentEvent, IncidentKind, Memory};
+use crate::model::ids::Link;
+use crate::model::incident::{Incident, IncidentEvent, IncidentKind, Memory};
 use crate::model::intent::{Forget, ForgetOutcome, Silence};
 use crate::model::observation::{Observation, Round, Stall, VantageChange};
 use crate::model::probe::{ProbeReport, ProbeRequest};
@@ -181,8 +182,9 @@ impl Engine {
                 true
             }
             Input::Restored(memory) => {
-                turn.restored(&memory);
-                self.book.restore(memory.incidents);
+                let links = memory.links.clone();
+                let incidents = self.book.restore(memory);
+                turn.restored(&links, &incidents);
                 true
             }
             Input::Silences(list) => {
@@ -265,11 +267,11 @@ impl Turn<'_> {
         self.inquire();
     }
 
-    fn restored(&mut self, memory: &Memory) {
-        for incident in &memory.incidents {
+    fn restored(&mut self, links: &[Link], incidents: &[Incident]) {
+        for incident in incidents {
             self.flaps_restored(incident);
         }
-        for link in &memory.links {
+        for link in links {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),
                 self.world.ensure_cluster(&link.to, self.now),
@@ -279,7 +281,7 @@ impl Turn<'_> {
                 (link.remembered, link.was_up) = (true, true);
             }
         }
-        let never = memory.incidents.iter().filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
+        let never = incidents.iter().filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
         for link in never.flat_map(|incident| &incident.scope.links) {
             let (from, to) = (self.world.cluster(&link.from), self.world.cluster(&link.to));
             if let Some(link) =

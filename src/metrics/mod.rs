@@ -226,6 +226,12 @@ metrics! {
         "Alerts given up before they were stored: too many were waiting, or they were refused for good.";
     events_dropped: Counter = Counter::default(), "event_drops",
         "Events given up before they were stored: too many were waiting, or they were refused for good.";
+    outbox_bypassed: Counter = Counter::default(), "outbox_bypassed_messages",
+        "Alerts and events that were sent without being on disk first, because the outbox could not be used or did not answer in time.";
+    outbox_left: Counter = Counter::default(), "outbox_left_messages",
+        "Alerts and events found in the outbox at start: a former life of this process had not seen them stored.";
+    already_stored: Counter = Counter::default(), "already_stored_messages",
+        "Alerts and events that turned out to be in their stream already, and were not sent again.";
     provision_failures: Counter = Counter::default(), "provision_failures",
         "Attempts to find or make the streams and the bucket that failed.";
     state_writes: Counter = Counter::default(), "state_writes",

@@ -294,4 +294,6 @@ pub struct Memory {
     pub links: Vec<Link>,
     /// Incidents that were open.
     pub incidents: Vec<Incident>,
+    /// Incidents that are known to be over: another memory that has them open is older.
+    pub over: Vec<IncidentId>,
 }

@@ -27,6 +27,8 @@ pub(super) struct Scan<'a> {
     pub(super) stream: &'a str,
     pub(super) subject: String,
     pub(super) from: DeliverPolicy,
+    /// Without the bodies.
+    pub(super) headers_only: bool,
 }
 
 /// Why it could not be read.
@@ -69,6 +71,7 @@ async fn create(context: &Context, what: Scan<'_>) -> Result<Consumer<pull::Conf
         ack_policy: AckPolicy::None,
         deliver_policy: what.from,
         filter_subject: what.subject,
+        headers_only: what.headers_only,
         inactive_threshold: FORGET_AFTER,
         memory_storage: true,
         num_replicas: 1,

@@ -8,6 +8,7 @@ pub mod body;
 pub mod capture;
 mod json;
 pub mod lines;
+pub mod queued;
 pub mod record;
 pub mod schema;
 pub mod sys;

@@ -32,6 +32,7 @@ pub(crate) struct Watcher {
 struct Reach {
     system: Vec<String>,
     alerts: Vec<String>,
+    state: String,
 }
 
 enum Runs {
@@ -59,7 +60,12 @@ impl Watcher {
         let proxied = home.servers().iter().filter_map(|server| server.proxied_client_url());
         let proxied: Vec<String> = proxied.collect();
         let system = if proxied.is_empty() { direct.clone() } else { proxied };
-        Ok(Self { lab: Reach { system, alerts: direct }, as_process, login: &SYSTEM, runs: Runs::Not })
+        Ok(Self {
+            lab: Reach { system, alerts: direct, state: lab.dir().join("state").display().to_string() },
+            as_process,
+            login: &SYSTEM,
+            runs: Runs::Not,
+        })
     }
 
     /// Starts it unless it runs.
@@ -157,7 +163,7 @@ impl Watcher {
     }
 
     /// Settings as a user would write them: where to start, and two logins.
-    fn given(&self) -> [(&'static str, String); 7] {
+    fn given(&self) -> [(&'static str, String); 8] {
         [
             ("system.servers", self.lab.system.join(",")),
             ("system.user", self.login.user.to_owned()),
@@ -166,6 +172,7 @@ impl Watcher {
             ("alerts.user", APP.user.to_owned()),
             ("alerts.password", APP.password.to_owned()),
             ("detect.clear_after", CLEAR_AFTER.to_owned()),
+            ("outbox.directory", self.lab.state.clone()),
         ]
     }
 

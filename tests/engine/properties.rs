@@ -398,7 +398,7 @@ impl Player {
         self.invariants = Invariants::with_open(open);
         self.engine = Engine::new(policy());
         self.silences.clear();
-        Input::Restored(Memory { links, incidents: snapshot.incidents })
+        Input::Restored(Memory { links, incidents: snapshot.incidents, ..Memory::default() })
     }
 }
 

@@ -188,6 +188,7 @@ pub(crate) fn settings(lab: &Supercluster, besides: &[(&str, &str)]) -> Settings
         given("system.password", &lab.system().password),
         given("alerts.user", &lab.app().user),
         given("alerts.password", &lab.app().password),
+        given("outbox.directory", &lab.dir().join("state").display().to_string()),
     ];
     let besides = besides.iter().map(|(key, value)| given(key, value));
     let overrides: Vec<_> = overrides.into_iter().chain(besides).collect();

@@ -84,7 +84,10 @@ async fn a_restart_reads_back_links_and_open_incidents() {
     first.stop().await;
 
     let mut second = Running::start(&place);
-    assert_eq!(second.restored().await, Memory { links: links.to_vec(), incidents: open.clone() });
+    assert_eq!(
+        second.restored().await,
+        Memory { links: links.to_vec(), incidents: open.clone(), ..Memory::default() }
+    );
     assert_eq!(read_snapshot(&place.client, "restart").await.unwrap(), truth(1, &links, open.clone()));
     second.truth.send_replace(Some(truth(2, &links, open.clone())));
     let resolved = truth(3, &links, vec![incident(2, 2)]);
@@ -96,7 +99,10 @@ async fn a_restart_reads_back_links_and_open_incidents() {
     second.truth.send_replace(Some(resolved));
     second.stop().await;
     let memory = read_memory(&place.client, "restart").await.unwrap();
-    assert_eq!(memory, Memory { links: links.to_vec(), incidents: vec![incident(2, 2)] });
+    assert_eq!(
+        memory,
+        Memory { links: links.to_vec(), incidents: vec![incident(2, 2)], ..Memory::default() }
+    );
 }
 
 #[tokio::test]
@@ -138,7 +144,10 @@ async fn damaged_newer_and_foreign_records_are_skipped_and_left_alone() {
         bucket.put(key, value.to_vec().into()).await.unwrap();
     }
     let mut running = Running::start(&place);
-    assert_eq!(running.restored().await, Memory { links: Vec::new(), incidents: vec![good.clone()] });
+    assert_eq!(
+        running.restored().await,
+        Memory { links: Vec::new(), incidents: vec![good.clone()], ..Memory::default() }
+    );
     running.truth.send_replace(Some(truth(1, &[], vec![good])));
     running.stop().await;
     for (key, value) in others {

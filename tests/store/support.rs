@@ -97,6 +97,9 @@ impl Place {
             missing: Arc::clone(&self.missing),
             metrics: Arc::clone(&self.metrics),
             clock: Clock::start(),
+            outbox: None,
+            left: Vec::new(),
+            max_bytes: 64 * 1024 * 1024,
         };
         let (publisher, task) = publisher(parts, &self.settings);
         tokio::spawn(task.run());

@@ -191,7 +191,8 @@ async fn publisher_beside(stage: &Stage) -> (Publisher, DropGuard) {
     let (_, places) = watch::channel(places.collect());
     let shutdown = CancellationToken::new();
     tokio::spawn(VoicesTask::new(&voices, &settings, places).run(shutdown.clone()));
-    let parts = PublisherParts { voices, missing: Arc::default(), metrics, clock };
+    let (outbox, left, max_bytes) = (None, Vec::new(), 1 << 20);
+    let parts = PublisherParts { voices, missing: Arc::default(), metrics, clock, outbox, left, max_bytes };
     let (publisher, task) = publisher(parts, &settings.alerts);
     tokio::spawn(task.run());
     (publisher, shutdown.drop_guard())

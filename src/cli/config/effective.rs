@@ -62,6 +62,12 @@ pub(super) fn effective(settings: &Settings, origins: &Origins) -> Vec<Line> {
     list.section("probe", "[probe]", |s| probe(s, settings));
     list.section("checks", "[checks]", |s| checks(s, settings));
     list.section("instance", "[instance]", |s| s.put("name", quoted(&settings.instance.name)));
+    list.section("outbox", "[outbox]", |s| {
+        if let Some(directory) = &settings.outbox.directory {
+            s.put("directory", quoted_path(directory));
+        }
+        s.put("max_bytes", settings.outbox.max_bytes.to_string());
+    });
     list.section("log", "[log]", |s| {
         let format = match settings.log.format {
             LogFormat::Text => "text",

@@ -212,6 +212,7 @@ fn settings(lab: &Supercluster) -> Result<Settings, Failure> {
         ("alerts.user", app.user.clone()),
         ("alerts.password", app.password.clone()),
         ("instance.name", "demo".to_owned()),
+        ("outbox.directory", lab.dir().join("state").display().to_string()),
     ];
     let overrides =
         given.map(|(key, value)| Override { key: key.to_owned(), value, flag: "demo".to_owned() });

@@ -71,6 +71,13 @@ impl Entry {
         Self { incident, clear, moved, told, clients_before: None, flaps: None, toll: None }
     }
 
+    /// Another memory of it: taken over when it is of a newer revision, so that the next one continues that.
+    pub(super) fn caught_up(&mut self, incident: Incident) {
+        if incident.revision > self.incident.revision {
+            self.incident = incident;
+        }
+    }
+
     /// Opens an incident for a finding.
     pub(super) fn open(turn: &mut Turn<'_>, finding: &Finding) -> Self {
         let now = turn.now;

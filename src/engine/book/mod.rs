@@ -15,7 +15,7 @@ use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
 use crate::model::ask::Survey;
 use crate::model::ids::ServerLink;
-use crate::model::incident::{Incident, IncidentKind, Subject};
+use crate::model::incident::{Incident, IncidentId, IncidentKind, Memory, Subject};
 use crate::model::intent::Forget;
 use crate::model::observation::Stall;
 use crate::model::time::Mono;
@@ -23,7 +23,7 @@ use entry::Entry;
 use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
 use sight::{in_sight, oldest_cut};
 use standing::Standing;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 
 /// Open incidents.
@@ -35,6 +35,8 @@ pub(super) struct Book {
     /// What is found but not yet told, since when: what another incident explained until now has that long to heal with it.
     waiting: BTreeMap<Subject, Waiting>,
     standing: Standing,
+    /// Incidents that are over, as far as is remembered: what an older memory says of them is not taken up.
+    over: Over,
 }
 
 /// Something bad that has not been told yet.
@@ -106,18 +108,59 @@ impl Waiting {
     }
 }
 
+/// The latest incidents that are over. Beyond [`Over::MOST`] the oldest are forgotten.
+#[derive(Debug, Clone, Default)]
+struct Over(VecDeque<IncidentId>);
+
+impl Over {
+    const MOST: usize = 1024;
+
+    fn note(&mut self, id: IncidentId) {
+        if !self.holds(&id) {
+            self.0.push_back(id);
+        }
+        if self.0.len() > Self::MOST {
+            self.0.pop_front();
+        }
+    }
+
+    fn holds(&self, id: &IncidentId) -> bool {
+        self.0.contains(id)
+    }
+}
+
 impl Book {
     /// Open incidents, oldest first.
     pub(super) fn open(&self) -> impl Iterator<Item = &Incident> {
         self.open.iter().map(|entry| &entry.incident)
     }
 
-    /// Takes over incidents that a former life left open.
-    pub(super) fn restore(&mut self, incidents: Vec<Incident>) {
-        self.open.extend(
-            incidents.into_iter().filter(|incident| incident.resolved.is_none()).map(Entry::restored),
-        );
+    /// Takes over incidents that a former life left open. Memories may come from several places: of each incident the newest revision
+    /// counts, and what is over stays so. Returns those that are new to it.
+    pub(super) fn restore(&mut self, memory: Memory) -> Vec<Incident> {
+        memory.over.into_iter().for_each(|id| self.over.note(id));
+        let mut taken = Vec::new();
+        for incident in memory.incidents {
+            if incident.resolved.is_some() || self.over.holds(&incident.id) {
+                continue;
+            }
+            match self.open.iter_mut().find(|entry| entry.incident.id == incident.id) {
+                Some(entry) => entry.caught_up(incident),
+                None => {
+                    taken.push(incident.clone());
+                    self.open.push(Entry::restored(incident));
+                }
+            }
+        }
         self.open.sort_by(|a, b| a.incident.id.cmp(&b.incident.id));
+        taken
+    }
+
+    /// Drops what has been resolved, and remembers that it is over.
+    pub(super) fn drop_resolved(&mut self) {
+        for entry in self.open.extract_if(.., |entry| entry.incident.resolved.is_some()) {
+            self.over.note(entry.incident.id);
+        }
     }
 
     /// This process did not run: what lasted until then may have ended and begun again meanwhile.
@@ -161,7 +204,7 @@ impl Book {
         }
         let resolved = self.open.iter_mut().filter(|entry| entry.incident.resolved.is_some());
         self.settling.extend(resolved.filter_map(Entry::unsettled));
-        self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.drop_resolved();
         self.settling.retain_mut(|toll| toll.healed().is_some_and(|healed| !toll.settle(turn, healed)));
         let cut = found.iter().flat_map(|finding| &finding.scope.server_links).collect();
         self.open_lasting(turn, unmatched.into_iter().map(|at| &found[at]), &cut);
@@ -182,7 +225,7 @@ impl Book {
         for entry in &mut self.open {
             entry.forget(turn, what);
         }
-        self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.drop_resolved();
     }
 
     /// Opens an incident for each finding that nothing open stands for and that has lasted.

@@ -59,7 +59,7 @@ impl Book {
                 None => entry.fade(turn),
             }
         }
-        self.open.retain(|entry| entry.incident.resolved.is_none());
+        self.drop_resolved();
         self.open_standing(turn, &found);
     }
 

@@ -151,7 +151,7 @@ impl History {
             let subject = format!("{}.{lane}.>", self.prefix);
             let from =
                 since.map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time });
-            let what = Scan { stream: &self.stream, subject, from };
+            let what = Scan { stream: &self.stream, subject, from, headers_only: false };
             let read = scan(&context, what, |message| match Alert::read(&message.payload) {
                 Ok(alert) => each(alert.to_model()),
                 Err(error) => {

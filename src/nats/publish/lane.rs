@@ -11,12 +11,15 @@
 //! `Open`: every message is sent at once to be heard and stored. Otherwise it is sent at once to be heard only, and stored later;
 //! so a subscriber hears a message at most twice (but for the oldest one, when the stream answers and yet stores nothing), and the
 //! messages of one incident are never stored out of order.
+//!
+//! A message that the stream may hold already though nobody here knows - a former life left it, or it was first tried longer ago than
+//! the stream remembers ids - is looked up in the stream before it is sent to be stored again.
 
 use super::message::Message;
 use crate::model::incident::IncidentId;
 use crate::model::time::Mono;
 use crate::nats::backoff::Backoff;
-use std::collections::{HashSet, VecDeque};
+use std::collections::{BTreeSet, HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -29,6 +32,9 @@ const REJECTED_CAP: Duration = Duration::from_secs(60);
 pub(super) const WINDOW: usize = 1024;
 /// How long a message waits, unheard, for its turn to be stored.
 pub(super) const HOLD: Duration = Duration::from_millis(250);
+/// How long a message that a former life left waits, perhaps unheard, for the stream to tell whether it has it. If it was heard, telling
+/// it again would page for nothing.
+const HOLD_LEFT: Duration = Duration::from_secs(2);
 
 /// Names one message of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -43,6 +49,8 @@ pub(super) enum Action {
     Tell(Ticket, Arc<Message>),
     /// Find out whether the stream answers.
     Probe,
+    /// Find out which of these the stream holds already.
+    Check(Vec<(Ticket, Arc<Message>)>),
 }
 
 /// How an attempt to store ended.
@@ -56,13 +64,6 @@ pub(super) enum Outcome {
     Failed,
     /// It was not even sent.
     Unsent,
-}
-
-/// How much may wait. When it is full, the oldest message that was heard already makes room, else the oldest.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Bounds {
-    pub(super) messages: usize,
-    pub(super) bytes: usize,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,14 +82,34 @@ struct Entry {
     offered: Option<Mono>,
     heard: bool,
     in_flight: bool,
+    /// A former life left it.
+    left: bool,
+    /// When it was first sent to be stored, as far as its end is not known.
+    tried: Option<Mono>,
+}
+
+impl Entry {
+    /// How long it waits unheard, in a mode that lets messages wait so long.
+    fn patience(&self, usual: Duration) -> Duration {
+        if self.left && !usual.is_zero() { HOLD_LEFT } else { usual }
+    }
+
+    /// Whether the stream may hold it and would not notice if it were stored a second time.
+    fn is_doubtful(&self, remembered: Duration, now: Mono) -> bool {
+        self.left || self.tried.is_some_and(|tried| now.since(tried) >= remembered)
+    }
 }
 
 /// The messages for one stream, oldest first.
 #[derive(Debug)]
 pub(super) struct Lane {
     entries: VecDeque<Entry>,
-    bounds: Bounds,
+    /// How many messages may wait. When it is full, the oldest that was heard already makes room, else the oldest.
+    most: usize,
     bytes: usize,
+    /// How long the stream surely remembers ids.
+    remembered: Duration,
+    checking: bool,
     issued: u64,
     in_flight: usize,
     mode: Mode,
@@ -97,11 +118,14 @@ pub(super) struct Lane {
 }
 
 impl Lane {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(most: usize, duplicate_window: Duration) -> Self {
         Self {
             entries: VecDeque::new(),
-            bounds,
+            most,
             bytes: 0,
+            // The rest is for the time that a message is under way.
+            remembered: duplicate_window / 10 * 9,
+            checking: false,
             issued: 0,
             in_flight: 0,
             mode: Mode::Open,
@@ -110,32 +134,41 @@ impl Lane {
         }
     }
 
-    /// Takes a message in. Returns how many others had to make room for it.
-    pub(super) fn push(&mut self, message: Message) -> usize {
-        let size = message.size();
-        let mut evicted = 0;
-        while !self.entries.is_empty()
-            && (self.entries.len() >= self.bounds.messages || self.bytes + size > self.bounds.bytes)
-        {
-            self.evict();
-            evicted += 1;
-        }
+    /// Takes a message in. Returns the one that had to make room for it, if there is no room for one more.
+    pub(super) fn push(&mut self, message: Message) -> Option<Arc<Message>> {
+        self.put(message, false, false)
+    }
+
+    /// Takes in a message that a former life left.
+    pub(super) fn take_over(&mut self, message: Message, heard: bool) -> Option<Arc<Message>> {
+        self.put(message, true, heard)
+    }
+
+    fn put(&mut self, message: Message, left: bool, heard: bool) -> Option<Arc<Message>> {
+        let evicted = if self.entries.len() >= self.most { self.evict() } else { None };
         self.issued += 1;
-        self.bytes += size;
+        self.bytes += message.size();
         let (ticket, message) = (Ticket(self.issued), Arc::new(message));
-        self.entries.push_back(Entry { ticket, message, offered: None, heard: false, in_flight: false });
+        let entry = Entry { ticket, message, offered: None, heard, in_flight: false, left, tried: None };
+        self.entries.push_back(entry);
         evicted
     }
 
-    fn evict(&mut self) {
+    /// Gives one up to make room: the oldest that was heard, else the oldest.
+    pub(super) fn evict(&mut self) -> Option<Arc<Message>> {
         let heard = self.entries.iter().position(|entry| entry.heard && !entry.in_flight);
-        self.remove(heard.unwrap_or(0));
+        self.remove(heard.unwrap_or(0))
     }
 
-    fn remove(&mut self, index: usize) {
-        if let Some(entry) = self.entries.remove(index) {
-            self.bytes -= entry.message.size();
-        }
+    fn remove(&mut self, index: usize) -> Option<Arc<Message>> {
+        let entry = self.entries.remove(index)?;
+        self.bytes -= entry.message.size();
+        Some(entry.message)
+    }
+
+    /// Bytes that wait, roughly.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// What to do now. The caller is expected to do all of it.
@@ -150,6 +183,16 @@ impl Lane {
             Mode::Trying => (1, Duration::ZERO),
             Mode::Shut { .. } | Mode::Probing => (0, Duration::ZERO),
         };
+        let remembered = self.remembered;
+        if window > 0 && !self.checking {
+            let doubtful = |entry: &&Entry| !entry.in_flight && entry.is_doubtful(remembered, now);
+            let doubtful = self.entries.iter().filter(doubtful);
+            let check: Vec<_> = doubtful.map(|entry| (entry.ticket, Arc::clone(&entry.message))).collect();
+            if !check.is_empty() {
+                self.checking = true;
+                actions.push(Action::Check(check));
+            }
+        }
         let mut earlier: HashSet<&IncidentId> = HashSet::new();
         for entry in &mut self.entries {
             let behind = entry.message.incident().is_some_and(|incident| !earlier.insert(incident));
@@ -157,13 +200,15 @@ impl Lane {
             if entry.in_flight {
                 continue;
             }
-            if !behind && self.in_flight < window {
+            let doubtful = entry.is_doubtful(remembered, now);
+            if !behind && !doubtful && self.in_flight < window {
                 let (ticket, message) = (entry.ticket, Arc::clone(&entry.message));
                 actions.push(Action::Store { ticket, message, again: entry.heard });
                 entry.in_flight = true;
                 entry.heard = true;
+                entry.tried.get_or_insert(now);
                 self.in_flight += 1;
-            } else if !entry.heard && offered + patience <= now {
+            } else if !entry.heard && offered + entry.patience(patience) <= now {
                 entry.heard = true;
                 actions.push(Action::Tell(entry.ticket, Arc::clone(&entry.message)));
             }
@@ -175,28 +220,57 @@ impl Lane {
     pub(super) fn deadline(&self) -> Option<Mono> {
         match self.mode {
             Mode::Open => {
-                let unheard = self.entries.iter().find(|entry| !entry.heard)?;
-                Some(unheard.offered.map_or_else(Mono::default, |offered| offered + HOLD))
+                let unheard = self.entries.iter().filter(|entry| !entry.heard);
+                let until =
+                    |entry: &Entry| entry.offered.map_or_else(Mono::default, |at| at + entry.patience(HOLD));
+                unheard.map(until).min()
             }
             Mode::Shut { until } if !self.entries.is_empty() => Some(until),
             Mode::Shut { .. } | Mode::Probing | Mode::Trying => None,
         }
     }
 
-    /// An attempt to store ended.
-    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Mono) {
+    /// An attempt to store ended. Returns the message if it waits no more.
+    pub(super) fn settle(&mut self, ticket: Ticket, outcome: Outcome, now: Mono) -> Option<Arc<Message>> {
         self.in_flight -= 1;
         self.learn(outcome, now);
-        let Ok(index) = self.entries.binary_search_by_key(&ticket, |entry| entry.ticket) else { return };
+        let index = self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()?;
         match outcome {
             Outcome::Stored | Outcome::Refused => self.remove(index),
             Outcome::Failed | Outcome::Unsent => {
-                if let Some(entry) = self.entries.get_mut(index) {
-                    entry.in_flight = false;
-                    entry.heard = outcome == Outcome::Failed;
-                }
+                let entry = self.entries.get_mut(index)?;
+                entry.in_flight = false;
+                entry.heard = outcome == Outcome::Failed;
+                None
             }
         }
+    }
+
+    /// These were looked up: which of them the stream holds, or `None` when that could not be found out. Returns those that wait no more.
+    pub(super) fn checked(
+        &mut self,
+        asked: &[Ticket],
+        held: Option<&BTreeSet<Ticket>>,
+        now: Mono,
+    ) -> Vec<Arc<Message>> {
+        self.checking = false;
+        let Some(held) = held else {
+            if matches!(self.mode, Mode::Open | Mode::Trying) {
+                self.mode = Mode::Shut { until: now + self.backoff.next_pause() };
+            }
+            return Vec::new();
+        };
+        let mut done = Vec::new();
+        for ticket in asked {
+            let Ok(index) = self.entries.binary_search_by_key(ticket, |entry| entry.ticket) else { continue };
+            if held.contains(ticket) {
+                done.extend(self.remove(index));
+            } else if let Some(entry) = self.entries.get_mut(index) {
+                entry.left = false;
+                entry.tried = None;
+            }
+        }
+        done
     }
 
     /// What the end of an attempt says about the stream. Late news from before it was shut does not open it.

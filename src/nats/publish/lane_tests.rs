@@ -2,9 +2,10 @@ use super::*;
 use crate::wire::advisory::Advisory;
 
 const SECOND: Duration = Duration::from_secs(1);
+const WINDOW_OF_IDS: Duration = Duration::from_secs(600);
 
 fn lane() -> Lane {
-    Lane::new(Bounds { messages: 8, bytes: 10_000 })
+    Lane::new(8, WINDOW_OF_IDS)
 }
 
 fn advisory(id: &str) -> Advisory {
@@ -30,6 +31,10 @@ fn show(actions: &[Action]) -> Vec<String> {
         Action::Store { message, again: true, .. } => format!("again {}", message.subject),
         Action::Tell(_, message) => format!("tell {}", message.subject),
         Action::Probe => "probe".to_owned(),
+        Action::Check(wanted) => {
+            let wanted: Vec<&str> = wanted.iter().map(|(_, message)| message.subject.as_str()).collect();
+            format!("check {}", wanted.join(" "))
+        }
     };
     actions.iter().map(show).collect()
 }
@@ -38,7 +43,7 @@ fn show(actions: &[Action]) -> Vec<String> {
 fn tickets(actions: &[Action]) -> Vec<Ticket> {
     let ticket = |action: &Action| match action {
         Action::Store { ticket, .. } => Some(*ticket),
-        Action::Tell(..) | Action::Probe => None,
+        Action::Tell(..) | Action::Probe | Action::Check(_) => None,
     };
     actions.iter().filter_map(ticket).collect()
 }
@@ -46,7 +51,7 @@ fn tickets(actions: &[Action]) -> Vec<Ticket> {
 /// A lane whose stream failed to store the given messages, at time zero.
 fn shut(messages: Vec<Message>) -> Lane {
     let mut lane = lane();
-    messages.into_iter().for_each(|message| assert_eq!(lane.push(message), 0));
+    messages.into_iter().for_each(|message| assert!(lane.push(message).is_none()));
     for ticket in tickets(&lane.due(at(0))) {
         lane.settle(ticket, Outcome::Failed, at(0));
     }
@@ -177,29 +182,24 @@ fn a_message_refused_for_good_is_given_up_and_holds_up_nothing() {
 fn when_full_the_oldest_that_was_heard_makes_room() {
     let mut lane = shut((1..=7).map(|n| event(&n.to_string())).collect());
     lane.push(event("unheard"));
-    assert_eq!(lane.push(event("new")), 1);
+    assert!(lane.push(event("new")).is_some());
     assert_eq!(lane.unstored(), 8);
     assert_eq!(lane.unheard(), 2, "nothing unheard was given up");
-
-    let mut large = event("large");
-    large.body = vec![0; 9_990].into();
-    assert_eq!(lane.push(large), 8, "the bound in bytes holds too");
-    assert_eq!(lane.unstored(), 1);
 }
 
 #[test]
 fn the_confirmation_of_a_message_that_made_room_is_harmless() {
-    let mut lane = Lane::new(Bounds { messages: 1, bytes: 10_000 });
+    let mut lane = Lane::new(1, WINDOW_OF_IDS);
     lane.push(event("1"));
     let sent = tickets(&lane.due(at(0)));
-    assert_eq!(lane.push(event("2")), 1);
+    assert!(lane.push(event("2")).is_some());
     lane.settle(sent[0], Outcome::Stored, at(1));
     assert_eq!((lane.unstored(), lane.in_flight), (1, 0));
 }
 
 #[test]
 fn messages_beyond_the_window_wait_for_their_turn() {
-    let mut lane = Lane::new(Bounds { messages: 2 * WINDOW, bytes: usize::MAX });
+    let mut lane = Lane::new(2 * WINDOW, WINDOW_OF_IDS);
     for n in 0..=WINDOW {
         lane.push(event(&n.to_string()));
     }
@@ -209,4 +209,63 @@ fn messages_beyond_the_window_wait_for_their_turn() {
     assert_eq!(show(&lane.due(at(1))), [format!("store s.{WINDOW}")]);
     assert_eq!(lane.deadline(), None);
     assert!(lane.due(at(0) + SECOND).is_empty());
+}
+
+/// The tickets of everything that is to be looked up.
+fn asked(actions: &[Action]) -> Vec<Ticket> {
+    let asked = |action: &Action| match action {
+        Action::Check(wanted) => wanted.iter().map(|(ticket, _)| *ticket).collect(),
+        Action::Store { .. } | Action::Tell(..) | Action::Probe => Vec::new(),
+    };
+    actions.iter().flat_map(asked).collect()
+}
+
+#[test]
+fn what_a_former_life_left_is_looked_up_before_it_is_sent() {
+    let mut lane = lane();
+    lane.take_over(alert("a", 1), true);
+    lane.take_over(alert("a", 2), false);
+    lane.push(alert("a", 3));
+    lane.push(alert("b", 1));
+    let actions = lane.due(at(0));
+    assert_eq!(show(&actions), ["check s.a.1 s.a.2", "store s.b.1"]);
+    assert!(lane.due(at(10)).is_empty());
+    let held = BTreeSet::from([asked(&actions)[0]]);
+    let done = lane.checked(&asked(&actions), Some(&held), at(20));
+    assert_eq!(done.iter().map(|message| message.subject.as_str()).collect::<Vec<_>>(), ["s.a.1"]);
+    assert_eq!(show(&lane.due(at(20))), ["store s.a.2"], "in the order of the incident");
+}
+
+#[test]
+fn what_nobody_may_have_heard_is_told_when_the_stream_does_not_answer() {
+    let mut lane = lane();
+    lane.take_over(alert("a", 1), true);
+    lane.take_over(alert("b", 1), false);
+    let actions = lane.due(at(0));
+    assert_eq!(show(&actions), ["check s.a.1 s.b.1"]);
+    assert_eq!(lane.deadline(), Some(at(0) + HOLD_LEFT));
+    assert_eq!(show(&lane.due(at(0) + HOLD_LEFT)), ["tell s.b.1"]);
+    assert!(lane.checked(&asked(&actions), None, at(5_000)).is_empty());
+    assert_eq!(show(&lane.due(at(5_000))), ["probe"]);
+    lane.probed(true, at(5_010));
+    assert_eq!(show(&lane.due(at(5_010))), ["check s.a.1 s.b.1"]);
+    assert_eq!(lane.unstored(), 2);
+}
+
+#[test]
+fn what_was_tried_longer_ago_than_the_stream_remembers_is_looked_up_first() {
+    let mut lane = shut(vec![alert("a", 1)]);
+    assert_eq!(show(&lane.due(at(0))), ["probe"]);
+    let late = at(0) + WINDOW_OF_IDS;
+    lane.probed(true, late);
+    let actions = lane.due(late);
+    assert_eq!(show(&actions), ["check s.a.1"]);
+    lane.checked(&asked(&actions), Some(&BTreeSet::new()), late);
+    let actions = lane.due(late);
+    assert_eq!(show(&actions), ["again s.a.1"]);
+    lane.settle(tickets(&actions)[0], Outcome::Failed, late);
+    let soon = lane.deadline().unwrap();
+    assert_eq!(show(&lane.due(soon)), ["probe"]);
+    lane.probed(true, soon);
+    assert_eq!(show(&lane.due(soon)), ["again s.a.1"], "the stream remembers its id for a while from now");
 }

@@ -3,10 +3,14 @@
 //! A subscriber hears a message as soon as a connection carries it ([`super::voices`]), whatever JetStream does. Storing is confirmed, or retried with
 //! the same `Nats-Msg-Id` until it is. Nothing here ever makes the producer wait.
 //!
-//! When JetStream is away for long, alerts and events wait apart from each other, each within its bounds: a flood of events never
-//! costs an alert. What must make room then has been heard, if the connection was there, and is missing only in the history.
+//! What is handed over is on disk before it is sent ([`crate::outbox`]), and leaves the disk when it is stored; what a former life left
+//! there is taken up first. Should the disk not take it at once, it is sent all the same.
+//!
+//! When JetStream is away for long, alerts and events wait, together within `outbox.max_bytes`: events make room before alerts, the
+//! oldest first. What had to make room has been heard, if the connection was there, and is missing only in the history.
 
 mod lane;
+mod lookup;
 mod message;
 mod task;
 
@@ -17,6 +21,7 @@ use crate::clock::Clock;
 use crate::config::settings::AlertsSettings;
 use crate::metrics::Metrics;
 use crate::nats::voices::Voices;
+use crate::outbox::{LeftMessage, Outbox};
 use message::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -68,7 +73,7 @@ pub enum Unflushed {
 }
 
 /// What a publisher works with.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct PublisherParts {
     /// The connections to the alert account.
     pub voices: Voices,
@@ -78,6 +83,12 @@ pub struct PublisherParts {
     pub metrics: Arc<Metrics>,
     /// Times retries.
     pub clock: Clock,
+    /// Where what waits is kept on disk; `None` keeps it in memory only.
+    pub outbox: Option<Outbox>,
+    /// What a former life left there.
+    pub left: Vec<LeftMessage>,
+    /// How many bytes may wait to be stored.
+    pub max_bytes: usize,
 }
 
 /// A publisher and the task that does its work: to be spawned, ends when the last [`Publisher`] is gone.

@@ -1,20 +1,22 @@
 //! The task that carries out what the lanes decide: sends, awaits confirmations, asks whether streams answer.
 //!
-//! Every wait has a limit, so a connection that is gone or takes nothing holds up nothing but what must wait for it. Stopping it
-//! loses what is not stored yet: flush first.
+//! Every wait has a limit, so a connection that is gone or takes nothing, or a disk that hangs, holds up nothing but what must wait for
+//! it. Stopping it leaves what is not stored yet in the outbox, for the next start.
 
-use super::lane::{Action, Bounds, Lane, Outcome, Ticket};
+use super::lane::{Action, Lane, Outcome, Ticket};
 use super::message::Message;
-use super::{Flush, PublisherParts, Unflushed};
+use super::{Flush, PublisherParts, Unflushed, lookup};
 use crate::config::settings::AlertsSettings;
-use crate::model::time::Mono;
+use crate::model::time::{Mono, Now};
 use crate::nats::jetstream::{self, JetStreamError};
 use crate::nats::voices::Ack;
+use crate::outbox::{self, LeftMessage, Outbox};
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::de::IgnoredAny;
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +28,13 @@ pub(super) const WRITE_WITHIN: Duration = Duration::from_secs(1);
 /// How often a connection that is not there is looked at while something waits for it.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// Alerts that wait to be stored, whole incidents of some kilobytes each. When full, the oldest make room, are counted and logged.
-const ALERTS: Bounds = Bounds { messages: 4096, bytes: 64 * 1024 * 1024 };
-/// Events that wait to be stored. When full, the oldest make room and are counted.
-const EVENTS: Bounds = Bounds { messages: 8192, bytes: 16 * 1024 * 1024 };
+const ALERTS: usize = 8192;
+/// Events that wait to be stored. When full, the oldest make room, are counted and logged.
+const EVENTS: usize = 8192;
+/// How long the disk may take. After it, what is to be sent is sent.
+const APPEND_WITHIN: Duration = Duration::from_millis(250);
+/// How long what is stored by now may stay on disk: an entry that comes back is looked up, which costs more than writing this.
+const TIDY_WITHIN: Duration = Duration::from_millis(500);
 /// Messages taken in at a time.
 const BATCH: usize = 256;
 
@@ -49,6 +55,22 @@ pub struct PublisherTask {
     events: Track,
     pending: FuturesUnordered<BoxFuture<'static, News>>,
     flush: Option<(Mono, Flush)>,
+    /// Subjects of ours begin with it.
+    prefix: String,
+    /// What is being written to disk before it is sent.
+    appending: Option<Appending>,
+    /// When the outbox is told at the latest what is stored by now.
+    tidy_by: Option<Mono>,
+}
+
+/// Messages that are being written to disk.
+#[derive(Debug)]
+struct Appending {
+    which: Which,
+    messages: Vec<Message>,
+    batch: u64,
+    /// When they go on without.
+    by: Mono,
 }
 
 /// A lane with the stream it leads to.
@@ -67,10 +89,12 @@ enum Which {
 }
 
 /// What an await in the background brought.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum News {
     Settled(Which, Ticket, Outcome),
     Probed(Which, bool),
+    /// Of these, the stream holds those; `None`: that is not known.
+    Checked(Which, Vec<Ticket>, Option<BTreeSet<Ticket>>),
 }
 
 /// Whether a message went out.
@@ -85,8 +109,12 @@ enum Sent {
 
 impl PublisherTask {
     pub(super) fn new(parts: PublisherParts, settings: &AlertsSettings, ends: Ends) -> Self {
-        let track =
-            |bounds, stream: &str| Track { lane: Lane::new(bounds), stream: stream.to_owned(), given_up: 0 };
+        let window = settings.duplicate_window;
+        let track = |most, stream: &str| Track {
+            lane: Lane::new(most, window),
+            stream: stream.to_owned(),
+            given_up: 0,
+        };
         Self {
             alerts: track(ALERTS, &settings.alerts_stream),
             events: track(EVENTS, &settings.events_stream),
@@ -94,12 +122,17 @@ impl PublisherTask {
             ends,
             pending: FuturesUnordered::new(),
             flush: None,
+            prefix: format!("{}.", settings.subject_prefix),
+            appending: None,
+            tidy_by: None,
         }
     }
 
     /// Publishes until the last [`super::Publisher`] is gone.
     pub async fn run(mut self) {
         let (mut alerts, mut events) = (Vec::with_capacity(BATCH), Vec::with_capacity(BATCH));
+        let left = std::mem::take(&mut self.parts.left);
+        self.take_over(left);
         loop {
             let wake = self.act().await;
             let pause = async {
@@ -108,25 +141,33 @@ impl PublisherTask {
                     None => std::future::pending().await,
                 }
             };
+            // One batch at a time: what comes meanwhile is written together.
+            let takes = self.appending.is_none();
             tokio::select! {
                 biased;
                 Some(news) = self.pending.next() => self.take_in(news),
-                count = self.ends.alerts.recv_many(&mut alerts, BATCH) => {
+                news = news_of(&mut self.parts.outbox) => self.heard_of_disk(news),
+                count = self.ends.alerts.recv_many(&mut alerts, BATCH), if takes => {
                     if count == 0 {
-                        return;
+                        break;
                     }
-                    self.push(Which::Alerts, &mut alerts);
+                    self.append(Which::Alerts, &mut alerts);
                 }
-                Some(first) = self.ends.events.recv() => {
+                Some(first) = self.ends.events.recv(), if takes => {
                     events.push(first);
                     while events.len() < BATCH && let Ok(event) = self.ends.events.try_recv() {
                         events.push(event);
                     }
-                    self.push(Which::Events, &mut events);
+                    self.append(Which::Events, &mut events);
                 }
-                Some(flush) = self.ends.flushes.recv(), if self.flush.is_none() => self.flush = Some((self.now() + flush.limit, flush)),
+                Some(flush) = self.ends.flushes.recv(), if takes && self.flush.is_none() => {
+                    self.flush = Some((self.now() + flush.limit, flush));
+                }
                 () = pause => {}
             }
+        }
+        if let Some(outbox) = self.parts.outbox {
+            outbox.close().await;
         }
     }
 
@@ -141,22 +182,101 @@ impl PublisherTask {
         }
     }
 
-    fn push(&mut self, which: Which, messages: &mut Vec<Message>) {
-        let mut given_up = 0;
-        let track = self.track(which);
-        for message in messages.drain(..) {
-            given_up += track.lane.push(message);
+    /// Writes messages to disk; they go on once they are there, or at once when that makes no sense.
+    fn append(&mut self, which: Which, messages: &mut Vec<Message>) {
+        let Now { mono, wall } = self.parts.clock.now();
+        let mut messages: Vec<Message> = messages.drain(..).collect();
+        messages.iter_mut().for_each(|message| message.at = wall);
+        let Some(outbox) = &mut self.parts.outbox else {
+            return messages.into_iter().for_each(|message| self.push(which, message));
+        };
+        for message in &mut messages {
+            message.row = Some(outbox.append(&message.queued()));
+            if let Some(incident) = message.incident.take() {
+                outbox.remember(&incident);
+            }
         }
-        if given_up > 0 {
-            self.gave_up(which, given_up);
+        let batch = outbox.hand_over();
+        let works = outbox.works();
+        self.appending = Some(Appending { which, messages, batch, by: mono + APPEND_WITHIN });
+        if !works {
+            self.appended(false);
         }
     }
 
-    fn gave_up(&mut self, which: Which, count: usize) {
-        let count = u64::try_from(count).unwrap_or(u64::MAX);
+    /// What was to be written goes on.
+    fn appended(&mut self, kept: bool) {
+        let Some(Appending { which, messages, .. }) = self.appending.take() else { return };
+        if !kept {
+            self.parts.metrics.outbox_bypassed.add(u64::try_from(messages.len()).unwrap_or(u64::MAX));
+        }
+        messages.into_iter().for_each(|message| self.push(which, message));
+    }
+
+    fn heard_of_disk(&mut self, news: outbox::News) {
+        match news {
+            outbox::News::Written { batch, kept } => {
+                if self.appending.as_ref().is_some_and(|appending| appending.batch <= batch) {
+                    self.appended(kept);
+                }
+            }
+            outbox::News::Found(left) => self.take_over(left.messages),
+        }
+    }
+
+    /// Takes up what a former life left.
+    fn take_over(&mut self, left: Vec<LeftMessage>) {
+        if !left.is_empty() {
+            tracing::info!(
+                messages = left.len(),
+                "not known to be stored by a former life: looked up, and stored if they are not"
+            );
+        }
+        for LeftMessage { row, heard, message } in left {
+            self.parts.metrics.outbox_left.bump();
+            let message = Message::left(row, message);
+            // The streams are made for the subjects of this life.
+            let foreign = !message.subject.starts_with(&self.prefix);
+            let message = Message { may_be_left_out: message.may_be_left_out || foreign, ..message };
+            let which = if message.incident().is_some() { Which::Alerts } else { Which::Events };
+            self.make_room(which, message.size());
+            let evicted = self.track(which).lane.take_over(message, heard);
+            evicted.into_iter().for_each(|evicted| self.gave_up(which, &evicted));
+        }
+    }
+
+    fn push(&mut self, which: Which, message: Message) {
+        self.make_room(which, message.size());
+        let evicted = self.track(which).lane.push(message);
+        evicted.into_iter().for_each(|evicted| self.gave_up(which, &evicted));
+    }
+
+    /// Events make room before alerts.
+    fn make_room(&mut self, which: Which, size: usize) {
+        while self.alerts.lane.bytes() + self.events.lane.bytes() + size > self.parts.max_bytes {
+            let event = self.events.lane.evict().map(|evicted| (Which::Events, evicted));
+            let alert = || self.alerts.lane.evict().map(|evicted| (Which::Alerts, evicted));
+            let evicted = match which {
+                Which::Alerts => event.or_else(alert),
+                Which::Events => event,
+            };
+            let Some((which, evicted)) = evicted else { return };
+            self.gave_up(which, &evicted);
+        }
+    }
+
+    /// A message leaves the disk.
+    fn remove(&mut self, message: &Message) {
+        if let (Some(outbox), Some(row)) = (&mut self.parts.outbox, message.row) {
+            outbox.remove(row);
+        }
+    }
+
+    fn gave_up(&mut self, which: Which, message: &Message) {
+        self.remove(message);
         match which {
-            Which::Alerts => self.parts.metrics.alerts_dropped.add(count),
-            Which::Events => self.parts.metrics.events_dropped.add(count),
+            Which::Alerts => self.parts.metrics.alerts_dropped.bump(),
+            Which::Events => self.parts.metrics.events_dropped.bump(),
         }
         let track = self.track(which);
         if track.given_up == 0 {
@@ -165,7 +285,7 @@ impl PublisherTask {
                 "too much is waiting to be stored: the oldest is given up"
             );
         }
-        track.given_up += count;
+        track.given_up += 1;
     }
 
     fn take_in(&mut self, news: News) {
@@ -180,10 +300,17 @@ impl PublisherTask {
         let now = self.now();
         match news {
             News::Probed(which, answers) => self.track(which).lane.probed(answers, now),
+            News::Checked(which, asked, held) => {
+                for message in self.track(which).lane.checked(&asked, held.as_ref(), now) {
+                    self.parts.metrics.already_stored.bump();
+                    self.remove(&message);
+                }
+            }
             News::Settled(which, ticket, outcome) => {
                 self.count(which, outcome);
+                let settled = self.track(which).lane.settle(ticket, outcome, now);
+                settled.into_iter().for_each(|message| self.remove(&message));
                 let track = self.track(which);
-                track.lane.settle(ticket, outcome, now);
                 if track.given_up > 0 && track.lane.unstored() == 0 {
                     tracing::warn!(
                         stream = track.stream,
@@ -209,6 +336,7 @@ impl PublisherTask {
     /// Does what is due. Returns when to do so again at the latest.
     async fn act(&mut self) -> Option<Mono> {
         let now = self.now();
+        let disk = self.tend_disk(now);
         let waiting = self.alerts.lane.unstored() + self.events.lane.unstored() > 0;
         let look_again = if !self.parts.voices.can_speak() {
             waiting.then_some(now + LOOK_EVERY)
@@ -218,7 +346,24 @@ impl PublisherTask {
             Some(now + LOOK_EVERY)
         };
         let flush_by = self.flush_if_due().await;
-        [look_again, flush_by].into_iter().flatten().min()
+        [disk, look_again, flush_by].into_iter().flatten().min()
+    }
+
+    /// Lets go on what the disk holds up for too long, and tells it what is stored. Returns when to do so at the latest.
+    fn tend_disk(&mut self, now: Mono) -> Option<Mono> {
+        if self.appending.as_ref().is_some_and(|appending| appending.by <= now) {
+            self.parts.outbox.iter().for_each(Outbox::late);
+            self.appended(false);
+        }
+        let outbox = self.parts.outbox.as_mut()?;
+        if !outbox.is_behind() {
+            self.tidy_by = None;
+        } else if *self.tidy_by.get_or_insert(now + TIDY_WITHIN) <= now {
+            self.tidy_by = None;
+            outbox.hand_over();
+        }
+        let appended_by = self.appending.as_ref().map(|appending| appending.by);
+        [appended_by, self.tidy_by].into_iter().flatten().min()
     }
 
     /// Returns whether the connection takes messages.
@@ -243,6 +388,7 @@ impl PublisherTask {
                     }
                 }
                 Action::Probe => self.probe(which),
+                Action::Check(wanted) => self.check(which, wanted),
             }
         }
         takes
@@ -254,6 +400,7 @@ impl PublisherTask {
                 let counter =
                     if again { &self.parts.metrics.republished } else { &self.parts.metrics.published };
                 counter.bump();
+                self.mark_heard(message);
                 let refusable = again && message.may_be_left_out;
                 let confirmed = confirmed(ack, Arc::clone(&self.parts.missing), refusable);
                 self.pending.push(Box::pin(async move { News::Settled(which, ticket, confirmed.await) }));
@@ -268,6 +415,19 @@ impl PublisherTask {
         }
     }
 
+    fn mark_heard(&mut self, message: &Message) {
+        if let (Some(outbox), Some(row)) = (&mut self.parts.outbox, message.row) {
+            outbox.heard(row);
+        }
+    }
+
+    fn check(&mut self, which: Which, wanted: Vec<(Ticket, Arc<Message>)>) {
+        let asked = wanted.iter().map(|(ticket, _)| *ticket).collect();
+        let stream = self.track(which).stream.clone();
+        let held = lookup::held(self.parts.voices.context(), stream, wanted, Arc::clone(&self.parts.missing));
+        self.pending.push(Box::pin(async move { News::Checked(which, asked, held.await) }));
+    }
+
     fn probe(&mut self, which: Which) {
         let stream = self.track(which).stream.clone();
         let answers = answers(self.parts.voices.context(), stream, Arc::clone(&self.parts.missing));
@@ -278,6 +438,7 @@ impl PublisherTask {
         let told =
             timeout(WRITE_WITHIN, self.parts.voices.tell(message.parcel())).await.is_ok_and(|told| told);
         if told {
+            self.mark_heard(message);
             self.parts.metrics.published.bump();
         }
         told
@@ -286,6 +447,7 @@ impl PublisherTask {
     /// Answers a wish to flush once nothing waits any more or its time is up. Returns when its time is up.
     async fn flush_if_due(&mut self) -> Option<Mono> {
         let (by, flush) = self.flush.take()?;
+        // None is being written while a wish to flush is taken, but some may be handed over later.
         let (alerts, events) = (self.alerts.lane.unstored(), self.events.lane.unstored());
         let unheard = self.alerts.lane.unheard() + self.events.lane.unheard();
         let stored = alerts + events == 0;
@@ -301,6 +463,13 @@ impl PublisherTask {
             Err(Unflushed::Waiting { alerts, events, unheard })
         });
         None
+    }
+}
+
+async fn news_of(outbox: &mut Option<Outbox>) -> outbox::News {
+    match outbox {
+        Some(outbox) => outbox.news().await,
+        None => std::future::pending().await,
     }
 }
 

@@ -103,7 +103,8 @@ impl Bucket {
     pub(super) async fn all(&self, filter: &str) -> Result<Vec<(String, Bytes)>, ScanError> {
         let mut found = Vec::new();
         let subject = format!("{}{filter}", self.prefix);
-        let what = Scan { stream: &self.stream, subject, from: DeliverPolicy::LastPerSubject };
+        let what =
+            Scan { stream: &self.stream, subject, from: DeliverPolicy::LastPerSubject, headers_only: false };
         scan(&self.context, what, |message| {
             if !message.headers.as_ref().is_some_and(is_deleted)
                 && let Some(key) = message.subject.strip_prefix(self.prefix.as_str())

@@ -103,7 +103,11 @@ fn a_retired_link_is_expected_no_more() {
 
 #[test]
 fn what_was_read_back_is_not_written_again_nor_deleted_before_the_engine_took_it_in() {
-    let memory = Memory { links: vec![link("a", "b")], incidents: vec![incident("I", 3), incident("J", 1)] };
+    let memory = Memory {
+        links: vec![link("a", "b")],
+        incidents: vec![incident("I", 3), incident("J", 1)],
+        ..Memory::default()
+    };
     let mut stored = Stored::new(&memory, Mono::default());
     let too_early = snapshot(&[link("a", "b")], vec![]);
     assert_eq!(round(&mut stored, &too_early, NOW), [Write::Snapshot]);

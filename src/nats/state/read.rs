@@ -82,7 +82,8 @@ pub async fn read_memory(client: &Client, bucket: &str) -> Result<Memory, StateE
         tracing::warn!(key, incident = %incident.id, "this record is kept under the key of another: skipped");
         None
     });
-    let mut memory = Memory { links: links.unwrap_or_default(), incidents: incidents.collect() };
+    let mut memory =
+        Memory { links: links.unwrap_or_default(), incidents: incidents.collect(), ..Memory::default() };
     memory.incidents.sort_by(|a, b| a.id.cmp(&b.id));
     Ok(memory)
 }

@@ -89,7 +89,8 @@ impl Sim {
         let Some(snapshot) = self.snapshot() else { return };
         let expected = |state| !matches!(state, LinkState::Unknown | LinkState::Retired);
         let links = snapshot.links.into_iter().filter(|link| expected(link.state)).map(|link| link.link);
-        self.driver.left = Memory { links: links.collect(), incidents: snapshot.incidents };
+        self.driver.left =
+            Memory { links: links.collect(), incidents: snapshot.incidents, ..Memory::default() };
         self.driver.engine = None;
         self.driver.life += 1;
         self.stop_ears();

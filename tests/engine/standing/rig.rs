@@ -214,7 +214,7 @@ impl Rig {
         let links = self.engine.snapshot(Now { mono: Mono::from_millis(self.now * 1_000), wall }).links;
         let links = links.into_iter().map(|link| link.link).collect();
         self.engine = Engine::new(self.policy.clone());
-        self.feed(Input::Restored(Memory { links, incidents }));
+        self.feed(Input::Restored(Memory { links, incidents, ..Memory::default() }));
         self.connect();
     }
 

@@ -1,0 +1,76 @@
+//! Which messages a stream holds already, by their `Nats-Msg-Id`.
+//!
+//! Reads only headers, from shortly before the oldest of them was handed over.
+
+use super::lane::Ticket;
+use super::message::Message;
+use crate::nats::jetstream::{JetStreamError, chain};
+use crate::nats::scan::{Scan, ScanError, scan};
+use async_nats::header::NATS_MESSAGE_ID;
+use async_nats::jetstream::consumer::DeliverPolicy;
+use async_nats::jetstream::{Context, ErrorCode};
+use chrono::TimeDelta;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::time::timeout;
+
+/// How far the server's clock, which streams go by, may be ahead of ours or behind.
+const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
+/// How many subjects are read one by one. When there are more, the whole stream is read from the same moment on.
+const SUBJECTS: usize = 8;
+/// How long it may take in all; then it is tried again later.
+const LOOK_WITHIN: Duration = Duration::from_secs(20);
+/// The stream has no such subject.
+const NO_SUCH_SUBJECT: ErrorCode = ErrorCode(10093);
+
+/// Those that the stream holds; `None` when that cannot be found out now.
+pub(super) async fn held(
+    context: Context,
+    stream: String,
+    wanted: Vec<(Ticket, Arc<Message>)>,
+    missing: Arc<Notify>,
+) -> Option<BTreeSet<Ticket>> {
+    let looked = timeout(LOOK_WITHIN, look(&context, &stream, &wanted)).await;
+    let error = match looked {
+        Ok(Ok(held)) => return Some(held),
+        Ok(Err(ScanError::NoStream)) => {
+            missing.notify_one();
+            "there is no such stream".to_owned()
+        }
+        Ok(Err(ScanError::JetStream(error))) => chain(&error),
+        Err(_) => chain(&JetStreamError::Silent),
+    };
+    tracing::debug!(error, stream, "what the stream holds cannot be told yet");
+    None
+}
+
+async fn look(
+    context: &Context,
+    stream: &str,
+    wanted: &[(Ticket, Arc<Message>)],
+) -> Result<BTreeSet<Ticket>, ScanError> {
+    let ids: BTreeMap<&str, Ticket> =
+        wanted.iter().map(|(ticket, message)| (message.id.as_str(), *ticket)).collect();
+    let mut subjects: BTreeSet<String> = wanted.iter().map(|(_, message)| message.subject.clone()).collect();
+    if subjects.len() > SUBJECTS {
+        subjects = BTreeSet::from([String::new()]);
+    }
+    let oldest = wanted.iter().map(|(_, message)| message.at).min().unwrap_or_default();
+    let from = oldest.checked_sub_signed(CLOCKS_DIFFER);
+    let mut held = BTreeSet::new();
+    for subject in subjects {
+        let from = from.map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time });
+        let what = Scan { stream, subject, from, headers_only: true };
+        let scanned = scan(context, what, |message| {
+            let id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID));
+            held.extend(id.and_then(|id| ids.get(id.as_str())));
+        });
+        match scanned.await {
+            Err(ScanError::JetStream(error)) if error.code() == Some(NO_SUCH_SUBJECT) => {}
+            other => other?,
+        }
+    }
+    Ok(held)
+}
