@@ -12,7 +12,7 @@ pub mod driver;
 pub mod replay;
 
 use crate::clock::Clock;
-use crate::config::settings::Settings;
+use crate::config::settings::{DetectSettings, Settings};
 use crate::engine::Policy;
 use crate::metrics::Metrics;
 use crate::model::snapshot::Snapshot;
@@ -53,6 +53,8 @@ const WISHES: usize = 64;
 const MEMORIES: usize = 2;
 /// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
 const SILENCES_WITHIN: Duration = Duration::from_secs(5);
+/// What a busy machine may add to the time in which a cut is noticed.
+const BUSY: Duration = Duration::from_secs(4);
 /// How long stopping may take to have everything stored.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 
@@ -127,6 +129,7 @@ impl Daemon {
             home: client.clone(),
             snapshot: snapshot.clone(),
             provisioning: provisioning.clone(),
+            noticed_within: noticed_within(&settings.detect),
             metrics: Arc::clone(&metrics),
             clock,
         };
@@ -300,6 +303,11 @@ fn log_left(status: Option<&watch::Receiver<OutboxStatus>>, left: &Left) {
         // It has been said.
         Some(OutboxStatus::Opening | OutboxStatus::Away(_)) => {}
     }
+}
+
+/// How long a cut may go unnoticed, with room for a busy machine.
+fn noticed_within(detect: &DetectSettings) -> Duration {
+    BUSY + 2 * detect.beat_period * (detect.confirm_beats.get() + 1)
 }
 
 async fn log_events(mut events: mpsc::Receiver<ConnectionEvent>) {

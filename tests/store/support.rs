@@ -112,6 +112,7 @@ impl Place {
             home: self.client.clone(),
             snapshot: watch::channel(None).1,
             provisioning: watch::channel(Provisioning::Pending).1,
+            noticed_within: Duration::from_secs(5),
             metrics: Arc::clone(&self.metrics),
             clock: Clock::start(),
         };

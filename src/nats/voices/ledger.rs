@@ -5,7 +5,7 @@
 //! more.
 
 use super::parcel::Parcel;
-use super::reach::{self, Reach, VoiceId};
+use super::reach::{self, Cut, Reach, VoiceId};
 use crate::model::ids::{ClusterName, ServerKey};
 use crate::model::incident::IncidentId;
 use crate::model::snapshot::Snapshot;
@@ -15,8 +15,6 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long before a cut was known it may have begun, where beats prove it.
-const UNKNOWN_FOR: Duration = Duration::from_secs(10);
 /// How long an alert is remembered: for those who cannot be reached at all, and for cuts that only the servers' own reports tell of, some
 /// 40 s late (NATS.md F13).
 const KEEP: Duration = Duration::from_secs(60);
@@ -28,9 +26,11 @@ const SETTLE: Duration = Duration::from_millis(500);
 const UNREAD_FOR: Duration = Duration::from_secs(6);
 
 /// Alerts told lately, oldest first.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Ledger {
     told: VecDeque<Told>,
+    /// How long before a cut was known it may have begun, where beats prove it; longer by four times the latency of the link.
+    noticed_within: Duration,
 }
 
 #[derive(Debug)]
@@ -73,6 +73,10 @@ impl Told {
 }
 
 impl Ledger {
+    pub(super) fn new(noticed_within: Duration) -> Self {
+        Self { told: VecDeque::new(), noticed_within }
+    }
+
     /// An alert is told through these connections; `everybody` is who ought to hear it.
     pub(super) fn note(
         &mut self,
@@ -141,8 +145,8 @@ impl Ledger {
                 let abroad = copy.to.iter().filter(|to| **to != copy.from && !copy.cut.contains(*to));
                 let cut: Vec<_> = abroad
                     .filter(|to| {
-                        let basis = reach::cut(snapshot, &copy.from, copy.server.as_ref(), to);
-                        basis.is_some_and(|basis| age <= unknown_for(basis))
+                        let cut = reach::cut(snapshot, &copy.from, copy.server.as_ref(), to);
+                        cut.is_some_and(|cut| age <= unnoticed(self.noticed_within, cut))
                     })
                     .cloned()
                     .collect();
@@ -159,24 +163,24 @@ impl Ledger {
         }
     }
 
-    /// What to tell again now, oldest first, and through which of the connections. Alerts of `incident` are told again without waiting
-    /// for more news, because a later one of them is about to be told.
+    /// What to tell again now, oldest first, and through which of the connections. With `before`, only alerts of that incident: a later
+    /// one of it is about to be told through those connections, so they are told again at once and the same way, lest they be overtaken.
     pub(super) fn due(
         &mut self,
         now: Mono,
-        incident: Option<&IncidentId>,
+        before: Option<(&IncidentId, &[usize])>,
         reaches: &[Reach],
     ) -> Vec<(Arc<Parcel>, Vec<usize>)> {
         let mut again = Vec::new();
         for told in self.told.iter_mut().filter(|told| !told.lost.is_empty()) {
-            let urgent = incident.is_some() && told.parcel.incident.as_ref() == incident;
-            if incident.is_some() && !urgent {
+            if before.is_some_and(|(incident, _)| told.parcel.incident.as_ref() != Some(incident)) {
                 continue;
             }
-            let open: Vec<usize> =
-                (0..reaches.len()).filter(|at| reaches[*at].hears.is_disjoint(&told.twice)).collect();
+            let speaks = |at: &usize| before.is_none_or(|(_, through)| through.contains(at));
+            let spares = |at: &usize| reaches[*at].hears.is_disjoint(&told.twice);
+            let open: Vec<usize> = (0..reaches.len()).filter(|at| speaks(at) && spares(at)).collect();
             let able: Vec<Reach> = open.iter().map(|at| reaches[*at].clone()).collect();
-            let settled = told.lost.iter().filter(|(_, since)| urgent || **since + SETTLE <= now);
+            let settled = told.lost.iter().filter(|(_, since)| before.is_some() || **since + SETTLE <= now);
             let wanted: BTreeSet<&ClusterName> = settled.map(|(cluster, _)| cluster).collect();
             let through: Vec<usize> = reach::choose(&able, &wanted).into_iter().map(|at| open[at]).collect();
             if through.is_empty() {
@@ -197,9 +201,9 @@ impl Ledger {
 }
 
 /// How long a cut may have gone unnoticed.
-fn unknown_for(basis: Basis) -> Duration {
-    match basis {
-        Basis::Beats => UNKNOWN_FOR,
+fn unnoticed(noticed_within: Duration, cut: Cut) -> Duration {
+    match cut.basis {
+        Basis::Beats => noticed_within + 4 * cut.latency,
         Basis::Reports => KEEP,
     }
 }

@@ -72,6 +72,8 @@ pub struct VoicesParts {
     pub snapshot: watch::Receiver<Option<Snapshot>>,
     /// Where the streams are.
     pub provisioning: watch::Receiver<Provisioning>,
+    /// How long a cut may go unnoticed where beats prove it, latency aside.
+    pub noticed_within: Duration,
     /// Counts what happens.
     pub metrics: Arc<Metrics>,
     /// Times repeats.
@@ -135,7 +137,7 @@ impl Voices {
             choir: Mutex::default(),
             answers: Answers::new(&settings.connection.inbox_prefix),
             home_listens: AtomicBool::new(false),
-            ledger: Mutex::default(),
+            ledger: Mutex::new(Ledger::new(parts.noticed_within)),
             plan: Mutex::default(),
             metrics: parts.metrics,
             clock: parts.clock,
@@ -285,7 +287,7 @@ impl Shared {
                 plan.reaches.iter().map(|reach| reach.voice.id.clone()).collect();
             let (now, mut ledger) = (self.clock.mono(), self.ledger());
             ledger.look(now, &attached, snapshot);
-            ledger.due(now, incident, &plan.reaches)
+            ledger.due(now, incident.map(|incident| (incident, &*plan.speakers)), &plan.reaches)
         };
         for (parcel, through) in again {
             let clusters = through.iter().map(|at| plan.reaches[*at].voice.cluster.as_str());

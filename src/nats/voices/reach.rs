@@ -8,6 +8,7 @@ use crate::model::ids::{ClusterName, ServerId, ServerKey};
 use crate::model::snapshot::{LinkStatus, Snapshot};
 use crate::model::states::{Basis, ClusterState, LinkState, ServerLinkState};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 /// One connection for as long as it lasts: the server at its other end, and what that server calls it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -101,20 +102,31 @@ fn crosses(link: &LinkStatus, server: Option<&ServerKey>) -> bool {
     }
 }
 
-/// What the knowledge rests on that nothing which this server publishes reaches that cluster; `None` while that is not known.
+/// Nothing that a server publishes reaches a cluster.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Cut {
+    /// What the knowledge rests on.
+    pub(super) basis: Basis,
+    /// How long messages took before.
+    pub(super) latency: Duration,
+}
+
+/// Whether it is known that nothing which this server publishes reaches that cluster.
 pub(super) fn cut(
     snapshot: &Snapshot,
     from: &ClusterName,
     server: Option<&ServerKey>,
     to: &ClusterName,
-) -> Option<Basis> {
+) -> Option<Cut> {
     let place = |link: &LinkStatus| link.link.from.cmp(from).then_with(|| link.link.to.cmp(to));
     let link = &snapshot.links[snapshot.links.binary_search_by(place).ok()?];
-    let down = match server.and_then(|key| link.servers.iter().find(|part| part.server == *key)) {
+    let part = server.and_then(|key| link.servers.iter().find(|part| part.server == *key));
+    let down = match part {
         Some(part) => part.state == ServerLinkState::Down,
         None => link.state == LinkState::Down,
     };
-    down.then(|| link.basis.unwrap_or(Basis::Beats))
+    let latency = part.and_then(|part| part.latency).unwrap_or_default();
+    down.then(|| Cut { basis: link.basis.unwrap_or(Basis::Beats), latency })
 }
 
 /// The connections, by number, through which each of the clusters that can hear a message does, if possible once.
