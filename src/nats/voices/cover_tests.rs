@@ -70,7 +70,7 @@ fn a_hundred_clusters_with_many_cuts_are_decided_without_trying_everything() {
     let clusters = 100;
     let voices: Vec<Candidate> = (0..clusters)
         .map(|own| {
-            let cut = |other: usize| other != own && (own * 31 + other * 17) % 5 == 0;
+            let cut = |other: usize| other != own && (own * 31 + other * 17).is_multiple_of(5);
             Candidate { home: own == 0, hears: (0..clusters).filter(|other| !cut(*other)).collect() }
         })
         .collect();

@@ -1,7 +1,5 @@
 //! A supercluster of three clusters as the engine would tell of it, to be cut by tests.
 
-#![expect(clippy::unwrap_used, reason = "a link that is not there fails the test")]
-
 use super::reach::{Attached, VoiceId};
 use crate::model::ids::{Link, ServerKey};
 use crate::model::snapshot::{ClusterStatus, LinkStatus, ServerLinkStatus, ServerStatus, Snapshot};

@@ -148,7 +148,7 @@ async fn watch_events(events: &mut mpsc::Receiver<ConnectionEvent>, cluster: &Cl
             tracing::warn!(%cluster, error, "the alert account's server reports an error");
         }
     }
-    std::future::pending().await
+    std::future::pending::<()>().await;
 }
 
 /// Which connection this is.
