@@ -188,6 +188,7 @@ impl Daemon {
             client,
             bucket: settings.alerts.bucket.clone(),
             memory: memories,
+            links: publisher.expected_links(),
             missing,
             snapshots: snapshot.clone(),
             metrics: Arc::clone(&metrics),

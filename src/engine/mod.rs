@@ -56,6 +56,7 @@ use crate::model::snapshot::Snapshot;
 use crate::model::time::{Mono, Now};
 use crate::model::transition::Transition;
 use book::Book;
+use std::collections::BTreeSet;
 use turn::Turn;
 use world::World;
 
@@ -183,8 +184,8 @@ impl Engine {
             }
             Input::Restored(memory) => {
                 let links = memory.links.clone();
-                let incidents = self.book.restore(memory);
-                turn.restored(&links, &incidents);
+                let fresh = self.book.restore(memory);
+                turn.restored(&links, &fresh, self.book.open());
                 true
             }
             Input::Silences(list) => {
@@ -267,11 +268,12 @@ impl Turn<'_> {
         self.inquire();
     }
 
-    fn restored(&mut self, links: &[Link], incidents: &[Incident]) {
-        for incident in incidents {
+    /// Takes over what was expected: the links that are remembered, and those that the open incidents are about.
+    fn restored<'b>(&mut self, links: &[Link], fresh: &[Incident], open: impl Iterator<Item = &'b Incident>) {
+        for incident in fresh {
             self.flaps_restored(incident);
         }
-        for link in links {
+        for link in links.iter().cloned().chain(fresh.iter().flat_map(lost_links)) {
             let (from, to) = (
                 self.world.ensure_cluster(&link.from, self.now),
                 self.world.ensure_cluster(&link.to, self.now),
@@ -281,7 +283,7 @@ impl Turn<'_> {
                 (link.remembered, link.was_up) = (true, true);
             }
         }
-        let never = incidents.iter().filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
+        let never = open.filter(|incident| incident.kind == IncidentKind::GatewayNeverUp);
         for link in never.flat_map(|incident| &incident.scope.links) {
             let (from, to) = (self.world.cluster(&link.from), self.world.cluster(&link.to));
             if let Some(link) =
@@ -290,5 +292,31 @@ impl Turn<'_> {
                 link.was_up = false;
             }
         }
+    }
+}
+
+/// The links that an incident says are lost: they existed.
+fn lost_links(incident: &Incident) -> BTreeSet<Link> {
+    match incident.kind {
+        IncidentKind::ClusterOffline
+        | IncidentKind::ClusterIsolated
+        | IncidentKind::GatewayDown
+        | IncidentKind::GatewayDegraded => {
+            let parts = incident.scope.server_links.iter();
+            let parts = parts.map(|part| Link { from: part.server.cluster.clone(), to: part.to.clone() });
+            incident.scope.links.iter().cloned().chain(parts).collect()
+        }
+        IncidentKind::VantageLost
+        | IncidentKind::ServerLost
+        | IncidentKind::GatewayFlapping
+        | IncidentKind::GatewayNeverUp
+        | IncidentKind::GatewayUnwanted
+        | IncidentKind::GatewayRemoved
+        | IncidentKind::ConfigDrift
+        | IncidentKind::CertificateExpiring
+        | IncidentKind::SingleUrl
+        | IncidentKind::ClockSkew
+        | IncidentKind::MixedVersions
+        | IncidentKind::RoutesIncomplete => BTreeSet::new(),
     }
 }

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail by panicking")]
 
 mod history;
+mod outbox;
 mod provision;
 mod publish;
 mod state;

@@ -31,6 +31,7 @@ impl Running {
             client: place.client.clone(),
             bucket: place.settings.bucket.clone(),
             memory,
+            links: watch::Sender::new(Vec::new()),
             snapshots,
             missing: Arc::clone(&place.missing),
             metrics: Arc::clone(&place.metrics),

@@ -107,7 +107,7 @@ impl Place {
     }
 
     /// The connection alone.
-    fn voices(&self) -> Voices {
+    pub(crate) fn voices(&self) -> Voices {
         let parts = VoicesParts {
             home: self.client.clone(),
             snapshot: watch::channel(None).1,

@@ -123,8 +123,8 @@ impl Lane {
             entries: VecDeque::new(),
             most,
             bytes: 0,
-            // The rest is for the time that a message is under way.
-            remembered: duplicate_window / 10 * 9,
+            // It counts from when a message was sent, not from when it was stored: the rest is for the time between.
+            remembered: duplicate_window / 2,
             checking: false,
             issued: 0,
             in_flight: 0,

@@ -4,12 +4,14 @@
 
 use super::lane::Ticket;
 use super::message::Message;
-use crate::nats::jetstream::{JetStreamError, chain};
+use crate::nats::jetstream::{self, JetStreamError, chain};
 use crate::nats::scan::{Scan, ScanError, scan};
 use async_nats::header::NATS_MESSAGE_ID;
 use async_nats::jetstream::consumer::DeliverPolicy;
 use async_nats::jetstream::{Context, ErrorCode};
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
+use serde::Deserialize;
+use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,19 +60,61 @@ async fn look(
         subjects = BTreeSet::from([String::new()]);
     }
     let oldest = wanted.iter().map(|(_, message)| message.at).min().unwrap_or_default();
-    let from = oldest.checked_sub_signed(CLOCKS_DIFFER);
+    let from = oldest.checked_sub_signed(CLOCKS_DIFFER).unwrap_or(DateTime::UNIX_EPOCH);
     let mut held = BTreeSet::new();
+    let mut read: BTreeMap<String, u64> = BTreeMap::new();
     for subject in subjects {
-        let from = from.map_or(DeliverPolicy::All, |start_time| DeliverPolicy::ByStartTime { start_time });
-        let what = Scan { stream, subject, from, headers_only: true };
+        let what = Scan {
+            stream,
+            subject,
+            from: DeliverPolicy::ByStartTime { start_time: from },
+            headers_only: true,
+        };
         let scanned = scan(context, what, |message| {
             let id = message.headers.as_ref().and_then(|headers| headers.get(NATS_MESSAGE_ID));
             held.extend(id.and_then(|id| ids.get(id.as_str())));
+            if let Ok(info) = message.info() {
+                read.insert(message.subject.to_string(), info.stream_sequence);
+            }
         });
         match scanned.await {
             Err(ScanError::JetStream(error)) if error.code() == Some(NO_SUCH_SUBJECT) => {}
             other => other?,
         }
     }
+    let doubted = wanted.iter().filter(|(ticket, _)| !held.contains(ticket));
+    let doubted: BTreeSet<&str> = doubted.map(|(_, message)| message.subject.as_str()).collect();
+    for subject in doubted {
+        // What was read may have come from a copy that lags behind; only the leader knows of everything.
+        let last = last(context, stream, subject).await?;
+        let unread =
+            |last: &Last| last.time >= from && read.get(subject).is_none_or(|sequence| *sequence < last.seq);
+        if last.as_ref().is_some_and(unread) {
+            return Err(ScanError::JetStream(JetStreamError::NoLeader {
+                description: "a copy of the stream lags behind".to_owned(),
+            }));
+        }
+    }
     Ok(held)
+}
+
+/// The latest message under a subject.
+#[derive(Debug, Deserialize)]
+struct Last {
+    seq: u64,
+    time: DateTime<Utc>,
+}
+
+/// Asks the stream's leader for it.
+async fn last(context: &Context, stream: &str, subject: &str) -> Result<Option<Last>, ScanError> {
+    #[derive(Debug, Deserialize)]
+    struct Answer {
+        message: Last,
+    }
+    let asked = json!({ "last_by_subj": subject });
+    match jetstream::ask::<Answer>(context, format!("STREAM.MSG.GET.{stream}"), &asked).await {
+        Ok(answer) => Ok(Some(answer.message)),
+        Err(error) if error.code() == Some(ErrorCode::NO_MESSAGE_FOUND) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -20,13 +20,14 @@ pub use task::PublisherTask;
 use crate::clock::Clock;
 use crate::config::settings::AlertsSettings;
 use crate::metrics::Metrics;
+use crate::model::ids::Link;
 use crate::nats::voices::Voices;
 use crate::outbox::{LeftMessage, Outbox};
 use message::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::sync::{Notify, mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot, watch};
 
 /// Messages of one kind on their way to the task, which takes them off at once. When it is full, which means that the task does not
 /// run, the message is dropped, counted, and the first one of a burst is logged.
@@ -40,6 +41,7 @@ pub struct Publisher {
     alerts: mpsc::Sender<Message>,
     events: mpsc::Sender<Message>,
     flushes: mpsc::Sender<Flush>,
+    links: watch::Sender<Vec<Link>>,
     metrics: Arc<Metrics>,
     dropping: Arc<AtomicBool>,
 }
@@ -97,9 +99,10 @@ pub fn publisher(parts: PublisherParts, settings: &AlertsSettings) -> (Publisher
     let (alerts, alerts_end) = mpsc::channel(HANDOVER);
     let (events, events_end) = mpsc::channel(HANDOVER);
     let (flushes, flushes_end) = mpsc::channel(FLUSHES);
+    let (links, links_end) = watch::channel(Vec::new());
     let metrics = Arc::clone(&parts.metrics);
-    let ends = task::Ends { alerts: alerts_end, events: events_end, flushes: flushes_end };
-    let publisher = Publisher { alerts, events, flushes, metrics, dropping: Arc::default() };
+    let ends = task::Ends { alerts: alerts_end, events: events_end, flushes: flushes_end, links: links_end };
+    let publisher = Publisher { alerts, events, flushes, links, metrics, dropping: Arc::default() };
     (publisher, PublisherTask::new(parts, settings, ends))
 }
 
@@ -118,6 +121,12 @@ impl Publisher {
         if !self.dropping.swap(true, Ordering::Relaxed) {
             tracing::error!("publishing does not keep up or has ended: messages are lost");
         }
+    }
+
+    /// Where links that are expected to exist are put, to be remembered on disk.
+    #[must_use]
+    pub fn expected_links(&self) -> watch::Sender<Vec<Link>> {
+        self.links.clone()
     }
 
     /// Waits until everything handed over before is stored and written, for at most `limit`. For the end: stop the producers, flush,

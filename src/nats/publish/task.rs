@@ -3,16 +3,19 @@
 //! Every wait has a limit, so a connection that is gone or takes nothing, or a disk that hangs, holds up nothing but what must wait for
 //! it. Stopping it leaves what is not stored yet in the outbox, for the next start.
 
+mod disk;
+
 use super::lane::{Action, Lane, Outcome, Ticket};
 use super::message::Message;
 use super::{Flush, PublisherParts, Unflushed, lookup};
 use crate::config::settings::AlertsSettings;
-use crate::model::time::{Mono, Now};
+use crate::model::ids::Link;
+use crate::model::time::Mono;
 use crate::nats::jetstream::{self, JetStreamError};
 use crate::nats::voices::Ack;
-use crate::outbox::{self, LeftMessage, Outbox};
 use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
+use disk::{Appending, news_of};
 use futures::future::BoxFuture;
 use futures::stream::{FuturesUnordered, StreamExt};
 use serde::de::IgnoredAny;
@@ -20,7 +23,7 @@ use std::collections::BTreeSet;
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::time::timeout;
 
 /// How long the connection may take to accept a message.
@@ -31,10 +34,6 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 const ALERTS: usize = 8192;
 /// Events that wait to be stored. When full, the oldest make room, are counted and logged.
 const EVENTS: usize = 8192;
-/// How long the disk may take. After it, what is to be sent is sent.
-const APPEND_WITHIN: Duration = Duration::from_millis(250);
-/// How long what is stored by now may stay on disk: an entry that comes back is looked up, which costs more than writing this.
-const TIDY_WITHIN: Duration = Duration::from_millis(500);
 /// Messages taken in at a time.
 const BATCH: usize = 256;
 
@@ -44,6 +43,7 @@ pub(super) struct Ends {
     pub(super) alerts: mpsc::Receiver<Message>,
     pub(super) events: mpsc::Receiver<Message>,
     pub(super) flushes: mpsc::Receiver<Flush>,
+    pub(super) links: watch::Receiver<Vec<Link>>,
 }
 
 /// The task behind a [`super::Publisher`].
@@ -61,16 +61,6 @@ pub struct PublisherTask {
     appending: Option<Appending>,
     /// When the outbox is told at the latest what is stored by now.
     tidy_by: Option<Mono>,
-}
-
-/// Messages that are being written to disk.
-#[derive(Debug)]
-struct Appending {
-    which: Which,
-    messages: Vec<Message>,
-    batch: u64,
-    /// When they go on without.
-    by: Mono,
 }
 
 /// A lane with the stream it leads to.
@@ -163,6 +153,7 @@ impl PublisherTask {
                 Some(flush) = self.ends.flushes.recv(), if takes && self.flush.is_none() => {
                     self.flush = Some((self.now() + flush.limit, flush));
                 }
+                Ok(()) = self.ends.links.changed() => self.remember_links(),
                 () = pause => {}
             }
         }
@@ -179,69 +170,6 @@ impl PublisherTask {
         match which {
             Which::Alerts => &mut self.alerts,
             Which::Events => &mut self.events,
-        }
-    }
-
-    /// Writes messages to disk; they go on once they are there, or at once when that makes no sense.
-    fn append(&mut self, which: Which, messages: &mut Vec<Message>) {
-        let Now { mono, wall } = self.parts.clock.now();
-        let mut messages: Vec<Message> = messages.drain(..).collect();
-        messages.iter_mut().for_each(|message| message.at = wall);
-        let Some(outbox) = &mut self.parts.outbox else {
-            return messages.into_iter().for_each(|message| self.push(which, message));
-        };
-        for message in &mut messages {
-            message.row = Some(outbox.append(&message.queued()));
-            if let Some(incident) = message.incident.take() {
-                outbox.remember(&incident);
-            }
-        }
-        let batch = outbox.hand_over();
-        let works = outbox.works();
-        self.appending = Some(Appending { which, messages, batch, by: mono + APPEND_WITHIN });
-        if !works {
-            self.appended(false);
-        }
-    }
-
-    /// What was to be written goes on.
-    fn appended(&mut self, kept: bool) {
-        let Some(Appending { which, messages, .. }) = self.appending.take() else { return };
-        if !kept {
-            self.parts.metrics.outbox_bypassed.add(u64::try_from(messages.len()).unwrap_or(u64::MAX));
-        }
-        messages.into_iter().for_each(|message| self.push(which, message));
-    }
-
-    fn heard_of_disk(&mut self, news: outbox::News) {
-        match news {
-            outbox::News::Written { batch, kept } => {
-                if self.appending.as_ref().is_some_and(|appending| appending.batch <= batch) {
-                    self.appended(kept);
-                }
-            }
-            outbox::News::Found(left) => self.take_over(left.messages),
-        }
-    }
-
-    /// Takes up what a former life left.
-    fn take_over(&mut self, left: Vec<LeftMessage>) {
-        if !left.is_empty() {
-            tracing::info!(
-                messages = left.len(),
-                "not known to be stored by a former life: looked up, and stored if they are not"
-            );
-        }
-        for LeftMessage { row, heard, message } in left {
-            self.parts.metrics.outbox_left.bump();
-            let message = Message::left(row, message);
-            // The streams are made for the subjects of this life.
-            let foreign = !message.subject.starts_with(&self.prefix);
-            let message = Message { may_be_left_out: message.may_be_left_out || foreign, ..message };
-            let which = if message.incident().is_some() { Which::Alerts } else { Which::Events };
-            self.make_room(which, message.size());
-            let evicted = self.track(which).lane.take_over(message, heard);
-            evicted.into_iter().for_each(|evicted| self.gave_up(which, &evicted));
         }
     }
 
@@ -262,13 +190,6 @@ impl PublisherTask {
             };
             let Some((which, evicted)) = evicted else { return };
             self.gave_up(which, &evicted);
-        }
-    }
-
-    /// A message leaves the disk.
-    fn remove(&mut self, message: &Message) {
-        if let (Some(outbox), Some(row)) = (&mut self.parts.outbox, message.row) {
-            outbox.remove(row);
         }
     }
 
@@ -349,23 +270,6 @@ impl PublisherTask {
         [disk, look_again, flush_by].into_iter().flatten().min()
     }
 
-    /// Lets go on what the disk holds up for too long, and tells it what is stored. Returns when to do so at the latest.
-    fn tend_disk(&mut self, now: Mono) -> Option<Mono> {
-        if self.appending.as_ref().is_some_and(|appending| appending.by <= now) {
-            self.parts.outbox.iter().for_each(Outbox::late);
-            self.appended(false);
-        }
-        let outbox = self.parts.outbox.as_mut()?;
-        if !outbox.is_behind() {
-            self.tidy_by = None;
-        } else if *self.tidy_by.get_or_insert(now + TIDY_WITHIN) <= now {
-            self.tidy_by = None;
-            outbox.hand_over();
-        }
-        let appended_by = self.appending.as_ref().map(|appending| appending.by);
-        [appended_by, self.tidy_by].into_iter().flatten().min()
-    }
-
     /// Returns whether the connection takes messages.
     async fn carry_out(&mut self, which: Which, now: Mono) -> bool {
         let mut takes = true;
@@ -415,12 +319,6 @@ impl PublisherTask {
         }
     }
 
-    fn mark_heard(&mut self, message: &Message) {
-        if let (Some(outbox), Some(row)) = (&mut self.parts.outbox, message.row) {
-            outbox.heard(row);
-        }
-    }
-
     fn check(&mut self, which: Which, wanted: Vec<(Ticket, Arc<Message>)>) {
         let asked = wanted.iter().map(|(ticket, _)| *ticket).collect();
         let stream = self.track(which).stream.clone();
@@ -463,13 +361,6 @@ impl PublisherTask {
             Err(Unflushed::Waiting { alerts, events, unheard })
         });
         None
-    }
-}
-
-async fn news_of(outbox: &mut Option<Outbox>) -> outbox::News {
-    match outbox {
-        Some(outbox) => outbox.news().await,
-        None => std::future::pending().await,
     }
 }
 

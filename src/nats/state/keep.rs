@@ -4,10 +4,11 @@
 //! older ones are skipped. Safe to stop at any time; when told to, it writes once more.
 
 use super::bucket::{Bucket, PutError};
-use super::plan::{Stored, render};
+use super::plan::{Stored, Write, render};
 use super::read::read_memory;
 use crate::clock::Clock;
 use crate::metrics::Metrics;
+use crate::model::ids::Link;
 use crate::model::incident::Memory;
 use crate::model::snapshot::Snapshot;
 use crate::nats::backoff::Backoff;
@@ -39,6 +40,8 @@ pub struct StateKeeper {
     pub memory: mpsc::Sender<Memory>,
     /// All current truth; `None` until there is any.
     pub snapshots: watch::Receiver<Option<Snapshot>>,
+    /// Where the links go that are expected to exist, to be remembered on disk as well.
+    pub links: watch::Sender<Vec<Link>>,
     /// Notified when the bucket turns out to be missing.
     pub missing: Arc<Notify>,
     /// Counts writes and failures.
@@ -54,6 +57,7 @@ impl StateKeeper {
         let mut writer = Writer {
             bucket: Bucket::new(&self.client, &self.bucket),
             stored: Stored::new(&memory, self.clock.mono()),
+            links: self.links,
             missing: self.missing,
             metrics: self.metrics,
             clock: self.clock,
@@ -101,6 +105,7 @@ impl StateKeeper {
 struct Writer {
     bucket: Bucket,
     stored: Stored,
+    links: watch::Sender<Vec<Link>>,
     missing: Arc<Notify>,
     metrics: Arc<Metrics>,
     clock: Clock,
@@ -147,6 +152,9 @@ impl Writer {
         let mut writes = VecDeque::from(self.stored.plan(&snapshot, self.clock.mono()));
         while let Some(write) = writes.pop_front() {
             let Some((key, value)) = render(&write, &snapshot) else { continue };
+            if let Write::Links(links) = &write {
+                self.links.send_replace(links.clone());
+            }
             if self.write(&key, value).await? {
                 tracing::info!("the bucket was made anew: storing the whole state");
                 self.stored.lost();
