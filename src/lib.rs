@@ -22,6 +22,7 @@
 //!    +------------- BeatPlan, SurveyRequest (the only way back) --- dispatch
 //!                                                                       |-> publisher: events and alerts, on disk first (outbox), then
 //!                                                                       |              kept in streams
+//!                                                                       |      +-> voices: the connections that every cluster hears
 //!                                                                       |-> log
 //!                                                                       +-> watch<Snapshot> -> state in the key-value bucket
 //! lease --floor--> driver: among several gatewatch, only the one that holds the lease puts incidents and events out
@@ -40,7 +41,7 @@
 //! | 2 | [`config`] | file, environment and flags to validated settings |
 //! | 2 | [`metrics`] | what is counted |
 //! | 2 | [`outbox`] | on disk: what waits to be stored in the streams, and the open incidents |
-//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys, probes; publishing, streams, state, history |
+//! | 3 | [`nats`] | everything that talks to NATS: vantages, beats, surveys, probes; publishing, voices, streams, state, history |
 //! | 3 | [`lab`] | superclusters on loopback with a fault proxy before every gateway |
 //! | 4 | [`daemon`] | the one loop; replaying recordings through the same engine |
 //! | 5 | [`cli`] | one file per verb |
@@ -64,6 +65,7 @@
 //! - What a loss costs (accounts, copies that fall behind, time to resync): `engine/impact`; rates: `engine/traffic`.
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
 //! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
+//! - Through which connections alerts go: `nats/voices`; who is heard where is `reach`, the choice `cover`, the repeats `ledger`.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
 //! - A new subject to publish on or listen to: `wire/permission` and the README, or the lab's servers refuse it.
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.

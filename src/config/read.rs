@@ -80,6 +80,7 @@ fn alerts(section: Section<'_>, places: &Places, system: &ConnectionSettings) ->
         alerts_max_bytes: section.or("alerts_max_bytes", DEFAULT_MAX_BYTES, parse::size),
         events_max_bytes: section.or("events_max_bytes", DEFAULT_MAX_BYTES, parse::size),
         duplicate_window: section.or("duplicate_window", secs(600), duration(secs(1)..=7 * DAY)),
+        everywhere: section.or("everywhere", true, parse::boolean),
     };
     check_alerts(&section, &alerts);
     section.finish();

@@ -87,6 +87,9 @@ pub struct AlertsSettings {
     /// `alerts.duplicate_window`: how long the streams remember message ids to drop repeats. Default 10 minutes;
     /// never above either max age, because the server refuses that.
     pub duplicate_window: Duration,
+    /// `alerts.everywhere`: keep a connection with the same login into every cluster, so that alerts are heard also where home
+    /// cannot reach. Default `true`.
+    pub everywhere: bool,
 }
 
 /// How many copies of a stream are kept.

@@ -15,7 +15,7 @@ pub mod health;
 pub mod replay;
 
 use crate::clock::Clock;
-use crate::config::settings::Settings;
+use crate::config::settings::{DetectSettings, Settings};
 use crate::engine::Policy;
 use crate::metrics::Metrics;
 use crate::model::ids::InstanceName;
@@ -31,6 +31,7 @@ use crate::nats::provision::{Keeper, Provisioning};
 use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::rights::{Lack, Rights};
 use crate::nats::state::{Listener, StateKeeper};
+use crate::nats::voices::{PING_EVERY, Voices, VoicesParts, VoicesTask};
 use crate::outbox::{Left, Outbox, OutboxStatus};
 use crate::wire::advisory::{Advisories, PrefixError};
 use alerts::Follower;
@@ -63,6 +64,8 @@ const OWN_NEWS: usize = 4;
 const MEMORIES: usize = 2;
 /// How long after the start the first incidents wait for the list of silences, so that none of them pages in spite of one.
 const SILENCES_WITHIN: Duration = Duration::from_secs(5);
+/// What a busy machine may add to the time in which a cut is noticed.
+const BUSY: Duration = Duration::from_secs(4);
 /// How long stopping may take to have everything stored.
 const FLUSH_WITHIN: Duration = Duration::from_secs(5);
 
@@ -127,7 +130,7 @@ impl Daemon {
         let running = [shutdown.clone().drop_guard(), state_shutdown.clone().drop_guard()];
 
         let (events, connection_events) = mpsc::channel(CONNECTION_EVENTS);
-        let role = Role::new(&settings.instance.name, "alerts");
+        let role = Role { ping_interval: PING_EVERY, ..Role::new(&settings.instance.name, "alerts") };
         let client = connect(&settings.alerts.connection, &role, events)
             .await
             .map_err(|error| RunError::Alerts(error.into()))?;
@@ -153,6 +156,16 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
         };
         tasks.spawn(keeper.run(shutdown.child_token()));
+        let (current, snapshot) = watch::channel(None);
+        let voices = VoicesParts {
+            home: client.clone(),
+            snapshot: snapshot.clone(),
+            provisioning: provisioning.clone(),
+            noticed_within: noticed_within(&settings.detect),
+            metrics: Arc::clone(&metrics),
+            clock,
+        };
+        let voices = Voices::new(voices, &settings.alerts);
         let (memories, memory) = mpsc::channel(MEMORIES);
         let (outbox, left) = match &settings.outbox.directory {
             Some(directory) => {
@@ -166,7 +179,7 @@ impl Daemon {
         // There is room: it is the first. The engine takes it in before anything that is heard.
         let _ = memories.send(left.memory).await;
         let parts = PublisherParts {
-            client: client.clone(),
+            voices: voices.clone(),
             missing: Arc::clone(&missing),
             metrics: Arc::clone(&metrics),
             clock,
@@ -193,7 +206,8 @@ impl Daemon {
             shutdown: shutdown.clone(),
         };
         let fleet = Fleet::start(&settings, wiring).await?;
-        let (current, snapshot) = watch::channel(None);
+        let speaking = VoicesTask::new(&voices, &settings, fleet.places());
+        tasks.spawn(speaking.run(shutdown.child_token()));
         let ((wished, wishes), (outcomes, answers)) = (mpsc::channel(WISHES), mpsc::channel(WISHES));
         let leave = CancellationToken::new();
         let leaving = leave.clone().drop_guard();
@@ -425,4 +439,9 @@ fn log_left(status: Option<&watch::Receiver<OutboxStatus>>, left: &Left) {
         // It has been said.
         Some(OutboxStatus::Opening | OutboxStatus::Away(_)) => {}
     }
+}
+
+/// How long a cut may go unnoticed, with room for a busy machine.
+fn noticed_within(detect: &DetectSettings) -> Duration {
+    BUSY + 2 * detect.beat_period * (detect.confirm_beats.get() + 1)
 }

@@ -235,6 +235,14 @@ metrics! {
         "Alerts and events that were sent to the alert account, each counted once.";
     republished: Counter = Counter::default(), "republished_messages",
         "Alerts and events that were sent again because storing them was not confirmed.";
+    copies: Counter = Counter::default(), "copied_messages",
+        "Copies of alerts and events that were sent through connections into other clusters than that of home.";
+    retold: Counter = Counter::default(), "alerts_told_again",
+        "Alerts told once more because a cut or a connection that ended may have swallowed them.";
+    voice_connects: Counter = Counter::default(), "voice_connects",
+        "Connections of the alert account into other clusters that were made.";
+    voice_failures: Counter = Counter::default(), "voice_connect_failures",
+        "Passes over all addresses of a cluster that made no connection of the alert account.";
     stored: Counter = Counter::default(), "stored_messages",
         "Alerts and events that a stream confirmed to have stored.";
     store_failures: Counter = Counter::default(), "store_failures",

@@ -57,10 +57,14 @@ pub struct Wiring {
     pub shutdown: CancellationToken,
 }
 
+/// Where clients connect in each cluster.
+pub type Places = BTreeMap<ClusterName, Arc<[ServerAddr]>>;
+
 /// A running fleet.
 #[derive(Debug)]
 pub struct Fleet {
     inbox: Arc<str>,
+    places: watch::Receiver<Places>,
     tasks: TaskTracker,
     shutdown: CancellationToken,
 }
@@ -82,14 +86,21 @@ impl Fleet {
         let (tasks, shutdown) = (TaskTracker::new(), wiring.shutdown.child_token());
         let wiring = Wiring { shutdown: shutdown.clone(), ..wiring };
         let hub = Hub::new(settings, plan, wiring, Arc::clone(&inbox), tasks.clone());
+        let places = hub.places.subscribe();
         tasks.spawn(hub.run());
-        Ok(Self { inbox, tasks, shutdown })
+        Ok(Self { inbox, places, tasks, shutdown })
     }
 
     /// The inbox that all vantages listen on: what the answers in a capture are addressed to.
     #[must_use]
     pub fn inbox(&self) -> &str {
         &self.inbox
+    }
+
+    /// Where clients connect in each cluster that has a vantage.
+    #[must_use]
+    pub fn places(&self) -> watch::Receiver<Places> {
+        self.places.clone()
     }
 
     /// Stops all vantages and waits until they have ended.
@@ -157,6 +168,8 @@ struct Hub {
     directory: Directory,
     lanes: Lanes,
     addresses: BTreeMap<ClusterName, watch::Sender<Arc<[ServerAddr]>>>,
+    /// The same for whoever else connects.
+    places: watch::Sender<Places>,
     beater: Beater,
     surveyor: Surveyor,
     /// Attempts to learn into which cluster a configured address leads.
@@ -184,6 +197,7 @@ impl Hub {
             directory: Directory::default(),
             lanes: BTreeMap::new(),
             addresses: BTreeMap::new(),
+            places: watch::Sender::default(),
             beater: Beater::new(Arc::clone(&inbox)),
             surveyor: Surveyor::new(inbox),
             placing: JoinSet::new(),
@@ -322,6 +336,14 @@ impl Hub {
                 None => self.add_vantage(cluster, addresses),
             }
         }
+        let places =
+            self.addresses.iter().map(|(cluster, sender)| (cluster.clone(), Arc::clone(&sender.borrow())));
+        let places: Places = places.collect();
+        self.places.send_if_modified(|known| {
+            let changed = *known != places;
+            *known = places;
+            changed
+        });
     }
 
     fn add_vantage(&mut self, cluster: ClusterName, addresses: Arc<[ServerAddr]>) {

@@ -3,6 +3,7 @@
 //! [`fleet`] keeps one vantage (a checked system-account connection) in every cluster, asks servers for beats and surveys through them,
 //! and hands what is heard to the driver ([`heard`]). It decodes through `wire`, judges nothing, and never lets a slow or dead
 //! connection hold up another. [`connect`] makes single connections from the settings. [`probe`] looks at gateway addresses from outside.
+//! [`publish`] has alerts stored, through the connections that [`voices`] keeps so that every cluster hears them.
 //!
 //! ```text
 //! fleet --- lane ---> vantage --- dial, one_life ---> server
@@ -37,6 +38,7 @@ mod scan;
 pub mod state;
 mod survey;
 mod vantage;
+pub mod voices;
 
 pub use dial::DialError;
 pub use first::StartError;

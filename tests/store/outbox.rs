@@ -29,7 +29,7 @@ impl Life {
         let works = status.wait_for(|status| *status == OutboxStatus::Working);
         tokio::time::timeout(LIMIT, works).await.unwrap().unwrap();
         let parts = PublisherParts {
-            client: place.client.clone(),
+            voices: place.voices(),
             missing: Arc::clone(&place.missing),
             metrics: Arc::clone(&place.metrics),
             clock,

@@ -17,6 +17,7 @@ use gatewatch::model::transition::{Change, Transition};
 use gatewatch::nats::connect::{Role, connect};
 use gatewatch::nats::provision::{Keeper, Provisioning};
 use gatewatch::nats::publish::{Message, Publisher, PublisherParts, publisher};
+use gatewatch::nats::voices::{Voices, VoicesParts};
 use gatewatch::wire::advisory::{Advisories, Alert};
 use std::num::NonZeroU64;
 use std::sync::{Arc, LazyLock, mpsc};
@@ -92,7 +93,7 @@ impl Place {
     /// A running publisher.
     pub(crate) fn publisher(&self) -> Publisher {
         let parts = PublisherParts {
-            client: self.client.clone(),
+            voices: self.voices(),
             missing: Arc::clone(&self.missing),
             metrics: Arc::clone(&self.metrics),
             clock: Clock::start(),
@@ -103,6 +104,19 @@ impl Place {
         let (publisher, task) = publisher(parts, &self.settings);
         tokio::spawn(task.run());
         publisher
+    }
+
+    /// The connection alone.
+    pub(crate) fn voices(&self) -> Voices {
+        let parts = VoicesParts {
+            home: self.client.clone(),
+            snapshot: watch::channel(None).1,
+            provisioning: watch::channel(Provisioning::Pending).1,
+            noticed_within: Duration::from_secs(5),
+            metrics: Arc::clone(&self.metrics),
+            clock: Clock::start(),
+        };
+        Voices::new(parts, &self.settings)
     }
 
     /// A running keeper of streams and bucket, and how far it is.
@@ -239,6 +253,7 @@ fn settings(lab: &Supercluster, server: &LabServer, name: &str) -> AlertsSetting
         alerts_max_bytes: NonZeroU64::new(1024 * 1024),
         events_max_bytes: None,
         duplicate_window: Duration::from_secs(600),
+        everywhere: true,
     }
 }
 

@@ -26,3 +26,4 @@ mod standing;
 mod story;
 #[path = "../troupe/mod.rs"]
 mod troupe;
+mod voices;

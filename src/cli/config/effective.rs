@@ -102,6 +102,7 @@ fn alerts(section: &mut Section<'_>, settings: &Settings) {
     section.put("alerts_max_bytes", bytes(alerts.alerts_max_bytes));
     section.put("events_max_bytes", bytes(alerts.events_max_bytes));
     section.put("duplicate_window", span(alerts.duplicate_window));
+    section.put("everywhere", alerts.everywhere.to_string());
 }
 
 fn detect(section: &mut Section<'_>, settings: &Settings) {

@@ -23,7 +23,7 @@ pub enum Provisioning {
     #[default]
     Pending,
     /// Everything is there.
-    Ready(Provisioned),
+    Ready(Box<Provisioned>),
     /// Something is missing; it is being retried.
     Failing(Arc<ProvisionError>),
 }
@@ -69,7 +69,7 @@ impl Keeper {
         loop {
             match provision(&self.client, &self.settings).await {
                 Ok(provisioned) => {
-                    self.progress.send_replace(Provisioning::Ready(provisioned));
+                    self.progress.send_replace(Provisioning::Ready(Box::new(provisioned)));
                     return;
                 }
                 Err(error) => self.failed(error, &mut said),

@@ -17,8 +17,9 @@ pub(super) use wanted::bucket_stream;
 
 use super::jetstream::{self, JetStreamError};
 use crate::config::settings::AlertsSettings;
+use crate::model::ids::ClusterName;
 use async_nats::Client;
-use async_nats::jetstream::stream::{Config, Info};
+use async_nats::jetstream::stream::Info;
 use async_nats::jetstream::{Context, ErrorCode};
 use serde::Deserialize;
 use serde_json::json;
@@ -41,6 +42,8 @@ pub struct Provisioned {
 pub struct Place {
     /// Its name.
     pub stream: String,
+    /// The cluster that holds it, where servers are clustered.
+    pub cluster: Option<ClusterName>,
     /// Whether it was made just now.
     pub created: bool,
     /// How many replicas it has.
@@ -86,8 +89,9 @@ async fn ensure(context: &Context, wanted: &Wanted) -> Result<Place, ProvisionEr
     }
     match create(context, wanted).await {
         Ok(made) => {
-            tracing::info!(stream = wanted.name(), replicas = made.num_replicas, "stream created");
-            if wanted.replicas.len() > 1 && made.num_replicas == 1 && wanted.config.placement.is_some() {
+            let config = &made.config;
+            tracing::info!(stream = wanted.name(), replicas = config.num_replicas, "stream created");
+            if wanted.replicas.len() > 1 && config.num_replicas == 1 && wanted.config.placement.is_some() {
                 tracing::info!(
                     stream = wanted.name(),
                     "the cluster had no room for 3 replicas; once it has, `nats stream edit --replicas 3` adds them"
@@ -106,16 +110,16 @@ async fn ensure(context: &Context, wanted: &Wanted) -> Result<Place, ProvisionEr
     }
 }
 
-async fn look_up(context: &Context, wanted: &Wanted) -> Result<Option<Config>, ProvisionError> {
+async fn look_up(context: &Context, wanted: &Wanted) -> Result<Option<Info>, ProvisionError> {
     match jetstream::ask::<Info>(context, format!("STREAM.INFO.{}", wanted.name()), &()).await {
-        Ok(info) => Ok(Some(info.config)),
+        Ok(info) => Ok(Some(info)),
         Err(error) if error.code() == Some(ErrorCode::STREAM_NOT_FOUND) => Ok(None),
         Err(source) => Err(ProvisionError::Lookup { stream: wanted.name().to_owned(), source }),
     }
 }
 
-fn judge(wanted: &Wanted, found: &Config) -> Result<Place, ProvisionError> {
-    let comparison = compare::compare(wanted, found);
+fn judge(wanted: &Wanted, found: &Info) -> Result<Place, ProvisionError> {
+    let comparison = compare::compare(wanted, &found.config);
     if !comparison.conflicts.is_empty() {
         return Err(ProvisionError::Conflict {
             stream: wanted.name().to_owned(),
@@ -133,17 +137,19 @@ fn judge(wanted: &Wanted, found: &Config) -> Result<Place, ProvisionError> {
     Ok(place(found, false, comparison.differences))
 }
 
-fn place(config: &Config, created: bool, differences: Vec<Difference>) -> Place {
-    Place { stream: config.name.clone(), created, replicas: config.num_replicas, differences }
+fn place(info: &Info, created: bool, differences: Vec<Difference>) -> Place {
+    let config = &info.config;
+    let cluster = info.cluster.as_ref().and_then(|cluster| cluster.name.as_deref()).map(ClusterName::from);
+    Place { stream: config.name.clone(), cluster, created, replicas: config.num_replicas, differences }
 }
 
 /// Creates it with as many replicas as there is room for.
-async fn create(context: &Context, wanted: &Wanted) -> Result<Config, ProvisionError> {
+async fn create(context: &Context, wanted: &Wanted) -> Result<Info, ProvisionError> {
     let mut refusal = None;
     for replicas in &wanted.replicas {
         let subject = format!("STREAM.CREATE.{}", wanted.name());
         match jetstream::ask::<Info>(context, subject, &wanted.with_replicas(*replicas)).await {
-            Ok(info) => return Ok(info.config),
+            Ok(info) => return Ok(info),
             Err(error) if error.code().is_some_and(is_about_room) => refusal = Some((*replicas, error)),
             Err(error) => return Err(explain(context, wanted, *replicas, error).await),
         }

@@ -1,6 +1,7 @@
 //! What is handed over to be published.
 
 use crate::model::incident::{Incident, IncidentId};
+use crate::nats::voices::Parcel;
 use crate::outbox::Row;
 use crate::wire::advisory::Advisory;
 use crate::wire::queued::Queued;
@@ -127,8 +128,20 @@ impl Message {
         }
     }
 
+    /// As it is put on a connection.
+    pub(super) fn parcel(&self) -> Parcel {
+        Parcel {
+            incident: self.incident().cloned(),
+            id: self.id.clone(),
+            subject: self.subject.clone(),
+            headers: self.headers.clone(),
+            heard_only: self.heard_only(),
+            body: self.body.clone(),
+        }
+    }
+
     /// The copy that is only to be heard: the stream refuses it, so that it cannot be stored before what belongs ahead of it.
-    pub(super) fn heard_only(&self) -> HeaderMap {
+    fn heard_only(&self) -> HeaderMap {
         let mut headers = self.headers.clone();
         headers.insert(async_nats::header::NATS_EXPECTED_STREAM, HEARD_ONLY);
         headers

@@ -1,6 +1,6 @@
 //! Publishes alerts and events in the alert account, and sees to it that they are stored.
 //!
-//! A subscriber hears a message as soon as the connection carries it, whatever JetStream does. Storing is confirmed, or retried with
+//! A subscriber hears a message as soon as a connection carries it ([`super::voices`]), whatever JetStream does. Storing is confirmed, or retried with
 //! the same `Nats-Msg-Id` until it is. Nothing here ever makes the producer wait.
 //!
 //! What is handed over is on disk before it is sent ([`crate::outbox`]), and leaves the disk when it is stored; what a former life left
@@ -21,8 +21,8 @@ use crate::clock::Clock;
 use crate::config::settings::AlertsSettings;
 use crate::metrics::Metrics;
 use crate::model::ids::Link;
+use crate::nats::voices::Voices;
 use crate::outbox::{LeftMessage, Outbox};
-use async_nats::Client;
 use message::Kind;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -78,8 +78,8 @@ pub enum Unflushed {
 /// What a publisher works with.
 #[derive(Debug)]
 pub struct PublisherParts {
-    /// The connection to the alert account.
-    pub client: Client,
+    /// The connections to the alert account.
+    pub voices: Voices,
     /// Notified when a stream turns out to be missing.
     pub missing: Arc<Notify>,
     /// Counts what happens.

@@ -12,8 +12,8 @@ use crate::config::settings::AlertsSettings;
 use crate::model::ids::Link;
 use crate::model::time::Mono;
 use crate::nats::jetstream::{self, JetStreamError};
-use async_nats::jetstream::context::{PublishAckFuture, PublishError, PublishErrorKind};
-use async_nats::jetstream::message::PublishMessage;
+use crate::nats::voices::Ack;
+use async_nats::jetstream::context::{PublishError, PublishErrorKind};
 use async_nats::jetstream::{Context, ErrorCode};
 use disk::{Appending, news_of};
 use futures::future::BoxFuture;
@@ -36,8 +36,6 @@ const ALERTS: usize = 8192;
 const EVENTS: usize = 8192;
 /// Messages taken in at a time.
 const BATCH: usize = 256;
-/// Acks the client keeps track of; above what both lanes have in flight.
-const ACKS: usize = 4 * super::lane::WINDOW;
 
 /// The task's ends of the channels.
 #[derive(Debug)]
@@ -53,7 +51,6 @@ pub(super) struct Ends {
 #[derive(Debug)]
 pub struct PublisherTask {
     parts: PublisherParts,
-    context: Context,
     ends: Ends,
     alerts: Track,
     events: Track,
@@ -110,7 +107,6 @@ impl PublisherTask {
             given_up: 0,
         };
         Self {
-            context: jetstream::context(&parts.client, ACKS),
             alerts: track(ALERTS, &settings.alerts_stream),
             events: track(EVENTS, &settings.events_stream),
             parts,
@@ -265,7 +261,7 @@ impl PublisherTask {
         let disk = self.tend_disk(now);
         let waiting = self.alerts.lane.unstored() + self.events.lane.unstored();
         self.ends.waiting.send_replace(waiting);
-        let look_again = if !jetstream::is_connected(&self.parts.client) {
+        let look_again = if !self.parts.voices.can_speak() {
             (waiting > 0).then_some(now + LOOK_EVERY)
         } else if self.carry_out(Which::Alerts, now).await && self.carry_out(Which::Events, now).await {
             [self.alerts.lane.deadline(), self.events.lane.deadline()].into_iter().flatten().min()
@@ -305,8 +301,7 @@ impl PublisherTask {
     }
 
     async fn store(&mut self, which: Which, ticket: Ticket, message: &Message, again: bool) -> Sent {
-        let copy = PublishMessage::build().headers(message.headers.clone()).payload(message.body.clone());
-        match timeout(WRITE_WITHIN, self.context.send_publish(message.subject.clone(), copy)).await {
+        match timeout(WRITE_WITHIN, self.parts.voices.store(message.parcel(), again)).await {
             Ok(Ok(ack)) => {
                 let counter =
                     if again { &self.parts.metrics.republished } else { &self.parts.metrics.published };
@@ -329,20 +324,19 @@ impl PublisherTask {
     fn check(&mut self, which: Which, wanted: Vec<(Ticket, Arc<Message>)>) {
         let asked = wanted.iter().map(|(ticket, _)| *ticket).collect();
         let stream = self.track(which).stream.clone();
-        let held = lookup::held(self.context.clone(), stream, wanted, Arc::clone(&self.parts.missing));
+        let held = lookup::held(self.parts.voices.context(), stream, wanted, Arc::clone(&self.parts.missing));
         self.pending.push(Box::pin(async move { News::Checked(which, asked, held.await) }));
     }
 
     fn probe(&mut self, which: Which) {
         let stream = self.track(which).stream.clone();
-        let answers = answers(self.context.clone(), stream, Arc::clone(&self.parts.missing));
+        let answers = answers(self.parts.voices.context(), stream, Arc::clone(&self.parts.missing));
         self.pending.push(Box::pin(async move { News::Probed(which, answers.await) }));
     }
 
     async fn tell(&mut self, message: &Message) -> bool {
-        let (subject, body) = (message.subject.clone(), message.body.clone());
-        let send = self.parts.client.publish_with_headers(subject, message.heard_only(), body);
-        let told = matches!(timeout(WRITE_WITHIN, send).await, Ok(Ok(())));
+        let told =
+            timeout(WRITE_WITHIN, self.parts.voices.tell(message.parcel())).await.is_ok_and(|told| told);
         if told {
             self.mark_heard(message);
             self.parts.metrics.published.bump();
@@ -361,8 +355,7 @@ impl PublisherTask {
             self.flush = Some((by, flush));
             return Some(by);
         }
-        let written =
-            timeout(WRITE_WITHIN, self.parts.client.flush()).await.is_ok_and(|flushed| flushed.is_ok());
+        let written = self.parts.voices.flush(WRITE_WITHIN).await;
         // Nobody may be waiting any more.
         let _ = flush.done.send(if stored && written {
             Ok(())
@@ -389,7 +382,7 @@ async fn answers(context: Context, stream: String, missing: Arc<tokio::sync::Not
 }
 
 /// `refusable`: the stream has answered since, so that when nobody takes the message it is the subject that the stream lacks.
-async fn confirmed(ack: PublishAckFuture, missing: Arc<tokio::sync::Notify>, refusable: bool) -> Outcome {
+async fn confirmed(ack: Ack, missing: Arc<tokio::sync::Notify>, refusable: bool) -> Outcome {
     match ack.await {
         Ok(_) => Outcome::Stored,
         Err(error) if refusable && error.kind() == PublishErrorKind::StreamNotFound => {
