@@ -265,7 +265,9 @@ impl Turn<'_> {
         let was_up = self.world.clusters[from].links[&to].was_up;
         for &ix in &self.world.clusters[from].servers {
             let server = &self.world.servers[ix];
-            let Some(link) = server.links.get(&to).filter(|_| server.present()) else { continue };
+            let Some(link) = server.links.get(&to).filter(|_| server.present() && self.counts(ix)) else {
+                continue;
+            };
             match link.held.state {
                 ServerLinkState::Down => cut += 1,
                 // Doubt is not a verdict: until it is settled the link counts as what it was.

@@ -40,8 +40,11 @@ impl Turn<'_> {
     /// Missed enough beats in a row that its own cluster's vantage asked, while that vantage heard others of the cluster?
     fn silent_to_beats(&mut self, ix: ServerIx) -> Option<Says> {
         let server = &self.world.servers[ix];
-        // Never heard in this life: it may still be starting.
-        let last = server.heard.newest()?;
+        // Never heard in this life: it may still be starting, or not be there at all.
+        let Some(last) = server.heard.newest() else {
+            self.judge_unproven(ix);
+            return None;
+        };
         let home = server.cluster;
         if !self.world.sound(home) {
             return None;
@@ -54,6 +57,38 @@ impl Turn<'_> {
             self.wake_at(due, Why::BeatDue);
         }
         None
+    }
+
+    /// A server that has had time enough to answer beats and never did, while others of its cluster do: nothing but messages that
+    /// anybody may publish says that it is there.
+    fn judge_unproven(&mut self, ix: ServerIx) {
+        let server = &self.world.servers[ix];
+        let (home, joined) = (server.cluster, server.joined);
+        let asked = self.world.sound(home) && self.others_answer(ix);
+        if !asked || !self.lasted(joined, self.policy.join_grace, Why::JoinGrace) {
+            return;
+        }
+        let server = &mut self.world.servers[ix];
+        server.unproven = true;
+        let key = server.key.clone();
+        let evidence =
+            vec![self.evidence(Says::NoReports { server: key, silent_for: self.now.mono.since(joined) })];
+        self.set_server(ix, ServerState::Unknown, evidence);
+        self.retire_outbounds(ix);
+    }
+
+    /// Whether another server of its cluster has answered beats lately.
+    fn others_answer(&self, ix: ServerIx) -> bool {
+        let servers = self.world.clusters[self.world.servers[ix].cluster].servers.iter();
+        let lately = |at: Mono| self.now.mono.since(at) < self.policy.join_grace;
+        servers
+            .filter(|&&other| other != ix)
+            .any(|&other| self.world.servers[other].answered.is_some_and(lately))
+    }
+
+    /// Whether what a server says of its links counts: it has answered in this life, or nobody of its cluster has.
+    pub(super) fn counts(&self, ix: ServerIx) -> bool {
+        self.world.servers[ix].heard.newest().is_some() || !self.by_beats(ix) || !self.others_answer(ix)
     }
 
     /// How many rounds after `last` are overdue at `vantage`, though it has heard its own cluster since, and when the next may be.
