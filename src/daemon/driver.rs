@@ -4,7 +4,7 @@
 //! not run for a while, the engine is told first: beats of that span prove nothing.
 
 use crate::clock::Clock;
-use crate::engine::{Engine, Input, Output, Policy};
+use crate::engine::{Engine, Input, Output, Policy, Refusals};
 use crate::model::incident::Memory;
 use crate::model::intent::Wish;
 use crate::model::observation::Stall;
@@ -39,6 +39,8 @@ pub struct Wires {
 pub trait Sink {
     /// Takes one output, put out at `now`.
     fn put(&mut self, output: Output, now: Now);
+    /// Called when more was not believed or not taken in than before: all of it so far.
+    fn doubted(&mut self, _refusals: Refusals, _now: Now) {}
     /// Called at the end of every turn.
     fn turned(&mut self) {}
 }
@@ -53,6 +55,8 @@ pub struct Driver<S> {
     last_turn: Mono,
     last_snapshot: Mono,
     out: Vec<Output>,
+    /// What was not believed or not taken in, as last told.
+    refusals: Refusals,
 }
 
 impl<S: Sink> Driver<S> {
@@ -62,7 +66,16 @@ impl<S: Sink> Driver<S> {
         let now = wires.clock.mono();
         let stall_after = policy.beat_period * 2;
         let engine = Engine::new(policy);
-        Self { engine, wires, sink, stall_after, last_turn: now, last_snapshot: now, out: Vec::new() }
+        Self {
+            engine,
+            wires,
+            sink,
+            stall_after,
+            last_turn: now,
+            last_snapshot: now,
+            out: Vec::new(),
+            refusals: Refusals::default(),
+        }
     }
 
     /// Runs until `shutdown`, or until nothing can be heard any more. Returns the sink.
@@ -110,6 +123,11 @@ impl<S: Sink> Driver<S> {
         self.renew_snapshot(now);
         for output in self.out.drain(..) {
             self.sink.put(output, now);
+        }
+        let refusals = self.engine.refusals();
+        if refusals != self.refusals {
+            self.refusals = refusals;
+            self.sink.doubted(refusals, now);
         }
         self.sink.turned();
     }

@@ -8,6 +8,7 @@
 //! ```
 
 mod dispatch;
+mod doubts;
 pub mod driver;
 pub mod replay;
 
@@ -27,6 +28,7 @@ use crate::nats::publish::{Publisher, PublisherParts, Unflushed, publisher};
 use crate::nats::state::{Listener, StateKeeper};
 use crate::wire::advisory::{Advisories, PrefixError};
 use dispatch::Dispatch;
+use doubts::Doubts;
 use driver::{Driver, Wires};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -171,6 +173,7 @@ impl Daemon {
             metrics: Arc::clone(&metrics),
             outcomes,
             plans: BTreeMap::new(),
+            doubts: Doubts::default(),
         };
         let policy = Policy { silences_within: SILENCES_WITHIN, ..policy(&settings) };
         let driver = tokio::spawn(Driver::new(policy, wires, sink).run(shutdown.child_token()));

@@ -267,7 +267,8 @@ impl Turn<'_> {
         };
         let cut_for = at.since(link.held.since.mono);
         let cut = link.held.state == ServerLinkState::Down && link.basis == Basis::Beats;
-        let quiet_since_the_cut = cut_for >= IDLE / 2 && idle >= IDLE && idle + WHOLE_SECONDS >= cut_for;
+        let quiet_since_the_cut =
+            cut_for >= IDLE / 2 && idle >= IDLE && idle.saturating_add(WHOLE_SECONDS) >= cut_for;
         let lively = sender.held.state == ServerState::Live
             && sender.heard_at.is_some_and(|heard| at.since(heard) < IDLE_REPORTS);
         if (cut && quiet_since_the_cut) || (link.basis == Basis::Reports && idle >= IDLE_REPORTS && lively) {
