@@ -23,6 +23,10 @@ const NEIGHBOURS_LOOK: Duration = Duration::from_millis(500);
 const ASKED_AFTER_STOP: Duration = Duration::from_secs(10);
 /// How many servers of a cluster that have not yet answered are asked for beats at a time.
 const MAX_NEW: usize = 128;
+/// The same where only others speak of the cluster: all vantages ask there.
+const MAX_NEW_CLAIMED: usize = 2;
+/// How long a server of such a cluster is asked that never answers.
+const CLAIMED_ASKED: Duration = Duration::from_secs(60);
 /// How often configurations and addresses are asked anew while something about their cluster is bad.
 const INQUIRE_EVERY: Duration = Duration::from_secs(15);
 
@@ -228,7 +232,9 @@ impl Turn<'_> {
             servers.partition(|server| server.heard.newest().is_some());
         // A flood of names must not become a flood of questions.
         new.sort_by(|a, b| (a.joined, &a.key).cmp(&(b.joined, &b.key)));
-        servers.extend(new.into_iter().take(MAX_NEW));
+        let vouched = cluster.vouched;
+        new.retain(|server| vouched || self.now.mono.since(server.joined) < CLAIMED_ASKED);
+        servers.extend(new.into_iter().take(if vouched { MAX_NEW } else { MAX_NEW_CLAIMED }));
         servers.sort_by(|a, b| a.key.cmp(&b.key));
         let servers = servers.into_iter().map(|server| server.id.clone()).collect();
         let plan = BeatPlan { cluster: cluster.name.clone(), servers, through };
