@@ -42,6 +42,9 @@ impl Turn<'_> {
                 }
                 continue;
             }
+            if !self.world.may_link(ix, remote) {
+                continue;
+            }
             self.world.ensure_outbound(ix, remote, self.now);
             if self.by_beats(ix) && self.world.sound(remote) && self.watched_by_beats(remote) {
                 self.judge_by_beats(ix, remote);

@@ -88,7 +88,8 @@ impl Turn<'_> {
         server.answered = Some(at);
         server.unproven = false;
         let ended = server.held.state == ServerState::Stopped;
-        if ended && round.at >= server.held.since.mono + LAST_WORD {
+        self.world.clusters[home].answered = Some(at);
+        if ended && round.at >= self.world.servers[ix].held.since.mono + LAST_WORD {
             self.was_not_its_end(ix, vantage);
         }
         let revived = self.revive(ix, vantage);

@@ -77,13 +77,10 @@ impl Turn<'_> {
         self.retire_outbounds(ix);
     }
 
-    /// Whether another server of its cluster has answered beats lately.
+    /// Whether servers of its cluster have answered beats lately; only asked of one that has not.
     fn others_answer(&self, ix: ServerIx) -> bool {
-        let servers = self.world.clusters[self.world.servers[ix].cluster].servers.iter();
-        let lately = |at: Mono| self.now.mono.since(at) < self.policy.join_grace;
-        servers
-            .filter(|&&other| other != ix)
-            .any(|&other| self.world.servers[other].answered.is_some_and(lately))
+        let answered = self.world.clusters[self.world.servers[ix].cluster].answered;
+        answered.is_some_and(|at| self.now.mono.since(at) < self.policy.join_grace)
     }
 
     /// Whether what a server says of its links counts: it has answered in this life, or nobody of its cluster has.

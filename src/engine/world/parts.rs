@@ -59,6 +59,8 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) vouched: bool,
     /// When it was first spoken of.
     pub(in crate::engine) named: Mono,
+    /// When a server of it last answered a beat, heard by whoever.
+    pub(in crate::engine) answered: Option<Mono>,
     pub(in crate::engine) vantage: Option<Vantage>,
     pub(in crate::engine) rounds: Rounds,
     pub(in crate::engine) servers: Vec<ServerIx>,
@@ -97,6 +99,7 @@ impl Cluster {
             held: Held::new(ClusterState::Unknown, now),
             vouched: false,
             named: now.mono,
+            answered: None,
             vantage: None,
             rounds: Rounds::default(),
             servers: Vec::new(),

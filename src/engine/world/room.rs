@@ -107,9 +107,14 @@ impl World {
 
     /// Whether a link of a server that it or others speak of is taken in.
     pub(in crate::engine) fn has_room_for_link(&mut self, server: ServerIx, to: ClusterIx) -> bool {
-        let room = self.server_links < MAX_SERVER_LINKS || self.servers[server].links.contains_key(&to);
+        let room = self.may_link(server, to);
         self.refused.links += u64::from(!room);
         room
+    }
+
+    /// Whether a link of a server is known or may become so.
+    pub(in crate::engine) fn may_link(&self, server: ServerIx, to: ClusterIx) -> bool {
+        self.server_links < MAX_SERVER_LINKS || self.servers[server].links.contains_key(&to)
     }
 
     /// Whether the present life of a server has answered a beat within this span.
