@@ -78,7 +78,7 @@ fn restart(rig: &mut Rig, number: usize) {
 fn claim(rig: &mut Rig, number: usize) {
     let id = format!("NCLAIM{number}");
     let cluster = if number % 2 == 0 { format!("claimed-{number}") } else { "east".to_owned() };
-    let server = info(&id, &format!("ghost-{number}"), &cluster, rig.snapshot().at);
+    let server = info(&id, &format!("ghost-{number}"), &cluster, rig.wall());
     let gateways = json!([{ "gwid": number, "name": format!("nowhere-{number}") }]);
     let body = json!({ "server": server, "statsz": { "gateways": gateways } }).to_string();
     rig.everywhere(&format!("$SYS.SERVER.{id}.STATSZ"), body.as_bytes());

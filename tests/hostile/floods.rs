@@ -22,7 +22,7 @@ fn all_is_well(rig: &Rig, per_cluster: usize) {
 }
 
 fn statsz(rig: &Rig, id: &str, name: &str, cluster: &str, gateways: &[&str]) -> Vec<u8> {
-    let server = crate::rig::info(id, name, cluster, rig.snapshot().at);
+    let server = crate::rig::info(id, name, cluster, rig.wall());
     let gateways: Vec<_> = gateways.iter().map(|to| json!({ "gwid": 1, "name": to })).collect();
     json!({ "server": server, "statsz": { "gateways": gateways } }).to_string().into_bytes()
 }
@@ -145,7 +145,7 @@ fn floods_of_connects_are_added_up_and_bounded_per_second() {
     for n in 0..MANY {
         let word = if n % 2 == 0 { "CONNECT" } else { "DISCONNECT" };
         rig.hear(0, &format!("$SYS.ACCOUNT.A{n}.{word}"), own.as_bytes());
-        let claimed = crate::rig::info(&format!("NK{n}"), &format!("k{n}"), "east", rig.snapshot().at);
+        let claimed = crate::rig::info(&format!("NK{n}"), &format!("k{n}"), "east", rig.wall());
         let body = json!({ "server": claimed }).to_string();
         rig.hear(0, &format!("$SYS.ACCOUNT.A{n}.{word}"), body.as_bytes());
     }

@@ -46,7 +46,7 @@ fn whoever_claims_the_name_of_a_server_that_answers_is_not_believed() {
     for n in 0..1_000 {
         let server = rig.servers[n % 6].clone();
         let id = format!("NEVIL{n}");
-        let claimed = info(&id, &server.name, CLUSTERS[server.cluster], rig.snapshot().at);
+        let claimed = info(&id, &server.name, CLUSTERS[server.cluster], rig.wall());
         let body = json!({ "server": claimed, "statsz": { "gateways": [] } }).to_string();
         rig.everywhere(&format!("$SYS.SERVER.{id}.STATSZ"), body.as_bytes());
         rig.run(Duration::from_millis(250));
@@ -62,7 +62,7 @@ fn a_server_that_crashes_and_comes_back_while_others_claim_its_name_is_found_aga
     for n in 0..40 {
         let server = rig.servers[0].clone();
         let id = format!("NEVIL{n}");
-        let claimed = info(&id, &server.name, "east", rig.snapshot().at);
+        let claimed = info(&id, &server.name, "east", rig.wall());
         let body = json!({ "server": claimed, "statsz": { "gateways": [] } }).to_string();
         rig.everywhere(&format!("$SYS.SERVER.{id}.STATSZ"), body.as_bytes());
         rig.run(Duration::from_millis(500));
@@ -78,7 +78,7 @@ fn an_id_that_is_known_belongs_to_its_server_whatever_cluster_is_claimed_with_it
     let mut rig = Rig::new(1);
     let server = rig.servers[0].clone();
     for cluster in ["west", "evil"] {
-        let claimed = info(&server.id, "evil", cluster, rig.snapshot().at);
+        let claimed = info(&server.id, "evil", cluster, rig.wall());
         let body = json!({ "server": claimed, "statsz": {} }).to_string();
         rig.everywhere(&format!("$SYS.SERVER.{}.STATSZ", server.id), body.as_bytes());
     }

@@ -266,7 +266,7 @@ impl Rig {
         Mono(self.now)
     }
 
-    fn wall(&self) -> DateTime<Utc> {
+    pub(crate) fn wall(&self) -> DateTime<Utc> {
         DateTime::from_timestamp(1_795_362_818, 0).unwrap() + TimeDelta::from_std(self.now).unwrap()
     }
 
