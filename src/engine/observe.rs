@@ -88,11 +88,12 @@ impl Turn<'_> {
         server.answered = Some(at);
         server.unproven = false;
         let ended = server.held.state == ServerState::Stopped;
+        let goes_on = ended && round.at >= server.held.since.mono + LAST_WORD;
         self.world.clusters[home].answered = Some(at);
-        if ended && round.at >= self.world.servers[ix].held.since.mono + LAST_WORD {
+        if goes_on {
             self.was_not_its_end(ix, vantage);
         }
-        let revived = self.revive(ix, vantage);
+        let revived = self.revive(ix, vantage) || goes_on;
         if vantage == home {
             self.heard_own(vantage, round.at) || revived
         } else {
