@@ -72,28 +72,50 @@ pub enum IncidentKind {
     RoutesIncomplete,
 }
 
+/// What kinds of incident have in common.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Family {
+    /// Our own view.
+    View,
+    /// A whole cluster is gone.
+    Cluster,
+    /// Links are cut that were up.
+    Cut,
+    /// Links come and go.
+    Flapping,
+    /// A server is gone.
+    Server,
+    /// A link that should be there never was, or one is there that should not.
+    Presence,
+    /// A standing condition that a check found: nothing broke just now.
+    Standing,
+}
+
 impl IncidentKind {
-    /// Whether it tells of a standing condition that a check found, not of something that broke just now.
+    /// The family it belongs to.
     #[must_use]
-    pub const fn is_standing(self) -> bool {
+    pub const fn family(self) -> Family {
         match self {
-            Self::VantageLost
-            | Self::ClusterOffline
-            | Self::ClusterIsolated
-            | Self::GatewayDown
-            | Self::GatewayDegraded
-            | Self::GatewayFlapping
-            | Self::ServerLost
-            | Self::GatewayNeverUp
-            | Self::GatewayUnwanted => false,
+            Self::VantageLost => Family::View,
+            Self::ClusterOffline => Family::Cluster,
+            Self::ClusterIsolated | Self::GatewayDown | Self::GatewayDegraded => Family::Cut,
+            Self::GatewayFlapping => Family::Flapping,
+            Self::ServerLost => Family::Server,
+            Self::GatewayNeverUp | Self::GatewayUnwanted => Family::Presence,
             Self::GatewayRemoved
             | Self::ConfigDrift
             | Self::CertificateExpiring
             | Self::SingleUrl
             | Self::ClockSkew
             | Self::MixedVersions
-            | Self::RoutesIncomplete => true,
+            | Self::RoutesIncomplete => Family::Standing,
         }
+    }
+
+    /// Whether it tells of a standing condition that a check found, not of something that broke just now.
+    #[must_use]
+    pub const fn is_standing(self) -> bool {
+        matches!(self.family(), Family::Standing)
     }
 }
 

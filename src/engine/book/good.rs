@@ -3,7 +3,7 @@
 use crate::engine::intent::Wanted;
 use crate::engine::world::{ServerIx, World};
 use crate::model::ids::{Link, ServerLink};
-use crate::model::incident::{Incident, IncidentKind};
+use crate::model::incident::{Family, Incident};
 use crate::model::states::{ClusterState, LinkState, ServerLinkState, ServerState, VantageState};
 
 /// Whether a server link in doubt still counts as what it was: good.
@@ -19,30 +19,19 @@ pub(super) fn all_good(world: &World, incident: &Incident, doubt: Doubt) -> bool
     scope.clusters.iter().all(|name| {
         world.cluster(name).is_some_and(|ix| {
             let cluster = &world.clusters[ix];
-            match incident.kind {
-                IncidentKind::VantageLost => {
+            match incident.kind.family() {
+                Family::View => {
                     cluster.vantage.as_ref().is_none_or(|vantage| vantage.held.state == VantageState::Sound)
                 }
-                IncidentKind::ClusterOffline
-                | IncidentKind::ClusterIsolated
-                | IncidentKind::GatewayDown
-                | IncidentKind::GatewayDegraded
-                | IncidentKind::GatewayFlapping
-                | IncidentKind::ServerLost
-                | IncidentKind::GatewayNeverUp
-                | IncidentKind::GatewayUnwanted
-                | IncidentKind::GatewayRemoved
-                | IncidentKind::ConfigDrift
-                | IncidentKind::CertificateExpiring
-                | IncidentKind::SingleUrl
-                | IncidentKind::ClockSkew
-                | IncidentKind::MixedVersions
-                | IncidentKind::RoutesIncomplete => {
-                    matches!(
-                        cluster.held.state,
-                        ClusterState::Healthy | ClusterState::Degraded | ClusterState::Draining
-                    )
-                }
+                Family::Cluster
+                | Family::Cut
+                | Family::Flapping
+                | Family::Server
+                | Family::Presence
+                | Family::Standing => matches!(
+                    cluster.held.state,
+                    ClusterState::Healthy | ClusterState::Degraded | ClusterState::Draining
+                ),
             }
         })
     }) && scope.links.iter().all(|link| link_good(world, link))

@@ -2,7 +2,7 @@
 
 use crate::engine::correlate::Finding;
 use crate::model::ids::{ClusterName, ServerKey, ServerLink};
-use crate::model::incident::{Incident, IncidentKind, Scope, Subject};
+use crate::model::incident::{Family, Incident, IncidentKind, Scope, Subject};
 use crate::model::intent::Forget;
 
 /// Whether incidents of this kind lie beside all others: what they tell of is no part of an outage, and no outage a part of it.
@@ -22,23 +22,9 @@ pub(super) fn akin(a: IncidentKind, b: IncidentKind) -> bool {
 }
 
 fn about_links(kind: IncidentKind) -> bool {
-    match kind {
-        IncidentKind::ClusterIsolated
-        | IncidentKind::GatewayDown
-        | IncidentKind::GatewayDegraded
-        | IncidentKind::GatewayFlapping
-        | IncidentKind::GatewayNeverUp
-        | IncidentKind::GatewayUnwanted
-        | IncidentKind::GatewayRemoved => true,
-        IncidentKind::VantageLost
-        | IncidentKind::ClusterOffline
-        | IncidentKind::ServerLost
-        | IncidentKind::ConfigDrift
-        | IncidentKind::CertificateExpiring
-        | IncidentKind::SingleUrl
-        | IncidentKind::ClockSkew
-        | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => false,
+    match kind.family() {
+        Family::Cut | Family::Flapping | Family::Presence => true,
+        Family::View | Family::Cluster | Family::Server | Family::Standing => false,
     }
 }
 
@@ -83,30 +69,12 @@ pub(super) fn encompasses(finding: &Finding, part: &Scope) -> bool {
 
 /// Whether everything of a scope begins or ends in a cluster that is offline or isolated.
 fn within_cluster(kind: IncidentKind, subject: &Subject, scope: &Scope) -> bool {
-    let about = |cluster: &ClusterName| match (kind, subject) {
-        (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(name)) => {
-            cluster == name
-        }
-        (
-            IncidentKind::ClusterOffline
-            | IncidentKind::ClusterIsolated
-            | IncidentKind::VantageLost
-            | IncidentKind::GatewayDown
-            | IncidentKind::GatewayDegraded
-            | IncidentKind::GatewayFlapping
-            | IncidentKind::ServerLost
-            | IncidentKind::GatewayNeverUp
-            | IncidentKind::GatewayUnwanted
-            | IncidentKind::GatewayRemoved
-            | IncidentKind::ConfigDrift
-            | IncidentKind::CertificateExpiring
-            | IncidentKind::SingleUrl
-            | IncidentKind::ClockSkew
-            | IncidentKind::MixedVersions
-            | IncidentKind::RoutesIncomplete,
-            Subject::Cluster(_) | Subject::Pair(..) | Subject::Server(_),
-        ) => false,
+    let (IncidentKind::ClusterOffline | IncidentKind::ClusterIsolated, Subject::Cluster(whole)) =
+        (kind, subject)
+    else {
+        return false;
     };
+    let about = |cluster: &ClusterName| cluster == whole;
     scope.clusters.iter().all(about)
         && scope.links.iter().all(|link| about(&link.from) || about(&link.to))
         && scope.server_links.iter().all(|link| about(&link.server.cluster) || about(&link.to))

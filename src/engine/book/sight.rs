@@ -4,30 +4,21 @@ use crate::engine::correlate::Finding;
 use crate::engine::policy::Policy;
 use crate::engine::world::{Outbound, Vantage, World};
 use crate::model::ids::ServerLink;
-use crate::model::incident::IncidentKind;
+use crate::model::incident::Family;
 use crate::model::states::{Basis, ServerLinkState};
 use crate::model::time::Mono;
 
 /// Whether some part of what is found is seen now. A link found cut by beats stays cut while no vantage listens at its far end, but
 /// that says nothing of how long it really is.
 pub(super) fn in_sight(world: &World, policy: &Policy, finding: &Finding) -> bool {
-    match finding.kind {
-        IncidentKind::ClusterIsolated | IncidentKind::GatewayDown | IncidentKind::GatewayDegraded => {
-            finding.scope.server_links.iter().any(|link| is_seen(world, policy, link))
-        }
-        IncidentKind::VantageLost
-        | IncidentKind::ClusterOffline
-        | IncidentKind::GatewayFlapping
-        | IncidentKind::ServerLost
-        | IncidentKind::GatewayNeverUp
-        | IncidentKind::GatewayUnwanted
-        | IncidentKind::GatewayRemoved
-        | IncidentKind::ConfigDrift
-        | IncidentKind::CertificateExpiring
-        | IncidentKind::SingleUrl
-        | IncidentKind::ClockSkew
-        | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => true,
+    match finding.kind.family() {
+        Family::Cut => finding.scope.server_links.iter().any(|link| is_seen(world, policy, link)),
+        Family::View
+        | Family::Cluster
+        | Family::Flapping
+        | Family::Server
+        | Family::Presence
+        | Family::Standing => true,
     }
 }
 
@@ -40,23 +31,14 @@ pub(super) fn oldest_cut(world: &World, finding: &Finding) -> Option<Mono> {
         let held = &world.servers[server].links.get(&to)?.held;
         (held.state == ServerLinkState::Down).then_some(held.since.mono)
     };
-    match finding.kind {
-        IncidentKind::ClusterIsolated | IncidentKind::GatewayDown | IncidentKind::GatewayDegraded => {
-            finding.scope.server_links.iter().filter_map(cut).min()
-        }
-        IncidentKind::VantageLost
-        | IncidentKind::ClusterOffline
-        | IncidentKind::GatewayFlapping
-        | IncidentKind::ServerLost
-        | IncidentKind::GatewayNeverUp
-        | IncidentKind::GatewayUnwanted
-        | IncidentKind::GatewayRemoved
-        | IncidentKind::ConfigDrift
-        | IncidentKind::CertificateExpiring
-        | IncidentKind::SingleUrl
-        | IncidentKind::ClockSkew
-        | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => None,
+    match finding.kind.family() {
+        Family::Cut => finding.scope.server_links.iter().filter_map(cut).min(),
+        Family::View
+        | Family::Cluster
+        | Family::Flapping
+        | Family::Server
+        | Family::Presence
+        | Family::Standing => None,
     }
 }
 

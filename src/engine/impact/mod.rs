@@ -19,7 +19,7 @@ use super::{Output, Why};
 use crate::model::ask::{Survey, SurveyRequest};
 use crate::model::ids::{ClusterName, ServerLink};
 use crate::model::impact::{CopyRole, Impact, Replication};
-use crate::model::incident::{IncidentKind, Scope};
+use crate::model::incident::{Family, IncidentKind, Scope};
 use crate::model::time::Mono;
 use crate::model::transition::Change;
 use interest::Interest;
@@ -74,23 +74,9 @@ struct Base {
 
 /// Whether incidents of this kind are about links that carry something.
 pub(super) fn costs(kind: IncidentKind) -> bool {
-    match kind {
-        IncidentKind::ClusterOffline
-        | IncidentKind::ClusterIsolated
-        | IncidentKind::GatewayDown
-        | IncidentKind::GatewayDegraded => true,
-        IncidentKind::VantageLost
-        | IncidentKind::GatewayFlapping
-        | IncidentKind::ServerLost
-        | IncidentKind::GatewayNeverUp
-        | IncidentKind::GatewayUnwanted
-        | IncidentKind::GatewayRemoved
-        | IncidentKind::ConfigDrift
-        | IncidentKind::CertificateExpiring
-        | IncidentKind::SingleUrl
-        | IncidentKind::ClockSkew
-        | IncidentKind::MixedVersions
-        | IncidentKind::RoutesIncomplete => false,
+    match kind.family() {
+        Family::Cluster | Family::Cut => true,
+        Family::View | Family::Flapping | Family::Server | Family::Presence | Family::Standing => false,
     }
 }
 
