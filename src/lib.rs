@@ -58,6 +58,7 @@
 //! - What a loss costs (accounts, copies that fall behind, time to resync): `engine/impact`; rates: `engine/traffic`.
 //! - A new message of the servers: `wire/sys`. A new field in what we publish: `wire/body`, its golden files and schema.
 //! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
+//! - How much is kept of what is claimed, and for how long: `engine/world/room`, `engine/aging`. A new decoder: a target in `tests/fuzz`.
 //! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.

@@ -162,7 +162,7 @@ impl Rig {
         let (key, data) = match question {
             "STATSZ" => (
                 "statsz",
-                json!({ "connections": 1, "gateways": others.map(|other| json!({
+                json!({ "connections": 1, "routes": self.routes_of(ix), "gateways": others.map(|other| json!({
                     "gwid": 7 + other, "name": CLUSTERS[other], "sent": { "msgs": 5, "bytes": 5 }
                 })).collect::<Vec<_>>() }),
             ),
@@ -183,6 +183,13 @@ impl Rig {
         let mut body = json!({ "server": self.info(server) });
         body[key] = data;
         body.to_string().into_bytes()
+    }
+
+    fn routes_of(&self, ix: usize) -> Vec<Value> {
+        let own = &self.servers[ix];
+        let peers =
+            self.servers.iter().filter(|peer| peer.up && peer.cluster == own.cluster && peer.id != own.id);
+        peers.map(|peer| json!({ "name": peer.name })).collect()
     }
 
     fn peer_in(&self, cluster: usize) -> String {

@@ -27,12 +27,12 @@ async fn lie(client: &async_nats::Client, snapshot: &Snapshot, round: usize) {
             let evil = format!("NEVIL{round}{name}");
             say(
                 format!("$SYS.SERVER.{evil}.STATSZ"),
-                json!({ "server": info(&evil, name, cluster), "statsz": { "gateways": [] } }),
+                json!({ "server": info(&evil, name, cluster), "statsz": { "gateways": [], "routes": [{}] } }),
             )
             .await;
             say(
                 format!("$SYS.SERVER.{id}.STATSZ"),
-                json!({ "server": info(id, name, cluster), "statsz": { "gateways": [] } }),
+                json!({ "server": info(id, name, cluster), "statsz": { "gateways": [], "routes": [{}] } }),
             )
             .await;
             say(
