@@ -181,11 +181,13 @@ impl Turn<'_> {
         if watch.connection.replace(connection).is_none_or(|before| before == connection) {
             return;
         }
+        // A break that was found and is over explains the other connection, whatever has come after it.
+        if watch.back >= looked {
+            return;
+        }
         match link.held.state {
             ServerLinkState::Suspect | ServerLinkState::Down => watch.remade = true,
             ServerLinkState::Retired => {}
-            // A break that was found and is over explains the other connection.
-            ServerLinkState::Up | ServerLinkState::Unknown if watch.back >= looked => {}
             ServerLinkState::Up | ServerLinkState::Unknown => {
                 let peer = link.peer.clone();
                 let found = Break { began: looked, lasted: None, remade: true, peer, evidence: None };

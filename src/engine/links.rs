@@ -28,6 +28,9 @@ impl Turn<'_> {
             return;
         }
         let home = self.world.servers[ix].cluster;
+        if !self.world.clusters[home].proven {
+            return;
+        }
         for remote in 0..self.world.clusters.len() {
             if remote == home || !self.world.clusters[home].links.contains_key(&remote) {
                 continue;

@@ -246,6 +246,7 @@ impl Engine {
 impl Turn<'_> {
     fn judge(&mut self) {
         self.begin();
+        self.world.prove_clusters();
         let clusters: Vec<_> = self.world.clusters_by_name().collect();
         let servers: Vec<_> = self.world.servers_by_key().collect();
         for &ix in &clusters {

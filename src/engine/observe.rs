@@ -161,8 +161,8 @@ impl Turn<'_> {
         reports.made = made.or(reports.made);
         reports.last = Some(at);
         self.world.servers[ix].heard_at = Some(at);
-        let server = &self.world.servers[ix];
-        if !server.unproven && (server.held.state == ServerState::Unknown || !self.by_beats(ix)) {
+        let unknown = self.world.servers[ix].held.state == ServerState::Unknown;
+        if !self.awaits_proof(ix) && (unknown || !self.by_beats(ix)) {
             self.revive(ix, vantage);
         }
         Some(ix)
@@ -247,15 +247,17 @@ impl Turn<'_> {
         rows.sort_by(|a, b| (&a.peer, a.idle).cmp(&(&b.peer, b.idle)));
         rows.dedup_by(|later, first| later.peer == first.peer);
         for row in rows {
-            self.arriving(ix, row, at);
+            self.arriving(ix, row, at, report.made);
         }
     }
 
     /// What the far end of a link says arrives on it. Whoever asks for beats has messages cross many times a second.
-    fn arriving(&mut self, far: ServerIx, row: &GatewayConnection, at: Mono) {
+    fn arriving(&mut self, far: ServerIx, row: &GatewayConnection, at: Mono, made: Option<DateTime<Utc>>) {
         let (Some(idle), Some(sender)) = (row.idle, self.world.life(&row.peer)) else { return };
         let here = self.world.servers[far].cluster;
-        self.world.was_up(sender, here);
+        if stands(row, made) {
+            self.world.was_up(sender, here);
+        }
         let says = Says::InboundIdle {
             server: self.world.servers[far].key.clone(),
             from: self.world.servers[sender].key.clone(),
@@ -357,8 +359,7 @@ impl Turn<'_> {
 
     fn config(&mut self, vantage: ClusterIx, at: Mono, report: &ConfigReport) {
         let Some(ix) = self.introduce(&report.server) else { return };
-        let server = &self.world.servers[ix];
-        if server.held.state == ServerState::Unknown && !server.unproven {
+        if self.world.servers[ix].held.state == ServerState::Unknown && !self.awaits_proof(ix) {
             self.revive(ix, vantage);
         }
         let home = self.world.servers[ix].cluster;
@@ -387,7 +388,7 @@ impl Turn<'_> {
 
     fn leaving(&mut self, who: &ServerIdentity) {
         let Some(ix) = self.introduce(who) else { return };
-        if self.world.servers[ix].held.state != ServerState::Stopped {
+        if self.world.servers[ix].held.state != ServerState::Stopped && !self.awaits_proof(ix) {
             let says = Says::LameDuck { server: self.world.servers[ix].key.clone() };
             let evidence = vec![self.evidence(says)];
             self.set_server(ix, ServerState::Leaving, evidence);
@@ -396,8 +397,8 @@ impl Turn<'_> {
 
     fn stopped(&mut self, who: &ServerIdentity) {
         let Some(ix) = self.introduce(who) else { return };
-        if self.world.servers[ix].disproved {
-            self.world.refused.false_ends += 1;
+        if self.world.servers[ix].disproved || self.awaits_proof(ix) {
+            self.world.refused.false_ends += u64::from(self.world.servers[ix].disproved);
             return;
         }
         let says = Says::Shutdown { server: self.world.servers[ix].key.clone() };
@@ -441,4 +442,10 @@ impl Turn<'_> {
 /// Whether two reports tell the same configuration, whenever they were made.
 fn same_config(one: &ConfigReport, other: &ConfigReport) -> bool {
     ConfigReport { made: None, ..one.clone() } == ConfigReport { made: None, ..other.clone() }
+}
+
+/// Whether a connection had lasted for a while when it was reported. One that is refused is listed too, until it is closed.
+fn stands(row: &GatewayConnection, made: Option<DateTime<Utc>>) -> bool {
+    let age = made.zip(row.started).and_then(|(made, started)| (made - started).to_std().ok());
+    age.is_some_and(|age| age >= SECOND_LOOK)
 }

@@ -25,7 +25,13 @@ impl Turn<'_> {
     pub(super) fn judge_server(&mut self, ix: ServerIx) {
         match self.world.servers[ix].held.state {
             ServerState::Live | ServerState::Leaving => {}
-            ServerState::Unknown | ServerState::Stopped | ServerState::Lost => return,
+            ServerState::Unknown => {
+                if self.awaits_proof(ix) {
+                    self.judge_unproven(ix);
+                }
+                return;
+            }
+            ServerState::Stopped | ServerState::Lost => return,
         }
         let silent = if self.by_beats(ix) { self.silent_to_beats(ix) } else { self.silent_in_reports(ix) };
         if let Some(says) = silent {
@@ -81,6 +87,14 @@ impl Turn<'_> {
     fn others_answer(&self, ix: ServerIx) -> bool {
         let answered = self.world.clusters[self.world.servers[ix].cluster].answered;
         answered.is_some_and(|at| self.now.mono.since(at) < self.policy.join_grace)
+    }
+
+    /// Whether a server that nobody has heard of before is believed to be there only once it answers: others of its cluster do, and
+    /// anybody may publish in its name.
+    pub(super) fn awaits_proof(&self, ix: ServerIx) -> bool {
+        let server = &self.world.servers[ix];
+        let silent = server.held.state == ServerState::Unknown && server.heard.newest().is_none();
+        silent && (server.unproven || (self.by_beats(ix) && self.others_answer(ix)))
     }
 
     /// Whether what a server says of its links counts: it has answered in this life, or nobody of its cluster has.

@@ -19,10 +19,10 @@ use crate::model::ids::{ServerKey, ServerLink};
 use crate::model::incident::{Incident, IncidentKind, Subject};
 use crate::model::intent::Forget;
 use crate::model::observation::Stall;
-use crate::model::time::Mono;
+use crate::model::time::{Mono, Now};
 use entry::Entry;
 use scope::{akin, contains, covers, same_subject, same_things, stands_apart};
-use sight::{in_sight, oldest_cut};
+use sight::{in_sight, oldest_cut, slow_start};
 use standing::Standing;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -48,8 +48,8 @@ struct Waiting {
     kind_since: Mono,
     /// Since when no part of it can be seen.
     blind: Option<Mono>,
-    /// The server links it is about.
-    links: Vec<ServerLink>,
+    /// The server links it is about, and since when each of them has been found, under whatever subject.
+    links: BTreeMap<ServerLink, Mono>,
 }
 
 impl Waiting {
@@ -60,20 +60,28 @@ impl Waiting {
         before: &BTreeMap<Subject, Self>,
         finding: &Finding,
         cut: &BTreeSet<&ServerLink>,
-        now: Mono,
+        now: Now,
+        patience: Duration,
     ) -> Self {
-        let links = finding.scope.server_links.clone();
+        let (now, kind) = (now.mono, finding.kind);
+        let found = |link: &ServerLink| before.values().filter_map(|other| other.links.get(link)).min();
+        let links =
+            finding.scope.server_links.iter().map(|link| (link.clone(), *found(link).unwrap_or(&now)));
+        let links: BTreeMap<_, _> = links.collect();
         if let Some(same) = before.get(&finding.subject) {
-            return Self { links, ..same.clone().goes_on(finding.kind, now) };
+            return Self { links, ..same.clone().goes_on(kind, now) };
         }
+        let began = links.values().min().copied().unwrap_or(now);
+        let heals =
+            |(link, since): (&ServerLink, &Mono)| !cut.contains(link) && *since <= began + patience / 2;
         let shared = |other: &&Self| {
-            akin(other.kind, finding.kind)
-                && other.links.iter().any(|link| links.binary_search(link).is_ok())
-                && other.links.iter().all(|link| cut.contains(link))
+            akin(other.kind, kind)
+                && other.links.keys().any(|link| links.contains_key(link))
+                && !other.links.iter().any(heals)
         };
         let oldest = before.values().filter(shared).min_by_key(|other| other.since);
         let (since, blind) = oldest.map_or((now, None), |other| (other.since, other.blind));
-        Self { since, kind: finding.kind, kind_since: now, blind, links }
+        Self { since, kind, kind_since: now, blind, links }
     }
 
     fn goes_on(self, kind: IncidentKind, now: Mono) -> Self {
@@ -209,12 +217,13 @@ impl Book {
             if self.open.iter().any(|entry| !entry.stands_apart() && covers(&entry.incident, finding)) {
                 continue;
             }
-            let mut waiting = Waiting::of(&before, finding, cut, turn.now.mono);
+            let mut waiting = Waiting::of(&before, finding, cut, turn.now, turn.policy.alert_after);
             let seen = in_sight(turn.world, turn.policy, finding);
             waiting.look(seen, turn.now.mono);
             let oldest = oldest_cut(turn.world, finding).unwrap_or(waiting.since);
             // What it has just turned into may be a moment's appearance.
-            let patience = turn.alert_after(&finding.subject);
+            let patience =
+                turn.alert_after(&finding.subject).max(slow_start(turn.world, turn.policy, finding));
             let lasted = turn.lasted(waiting.since, patience, Why::Alert)
                 && turn.lasted(waiting.kind_since, patience / 2, Why::Alert)
                 && turn.lasted(oldest, turn.policy.alert_after, Why::Alert);

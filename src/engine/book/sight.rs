@@ -2,11 +2,12 @@
 
 use crate::engine::correlate::Finding;
 use crate::engine::policy::Policy;
-use crate::engine::world::{Outbound, Vantage, World};
+use crate::engine::world::{Outbound, Server, Vantage, World};
 use crate::model::ids::ServerLink;
-use crate::model::incident::Family;
-use crate::model::states::{Basis, ServerLinkState};
+use crate::model::incident::{Family, Subject};
+use crate::model::states::{Basis, ServerLinkState, ServerState};
 use crate::model::time::Mono;
+use std::time::Duration;
 
 /// Whether some part of what is found is seen now. A link found cut by beats stays cut while no vantage listens at its far end, but
 /// that says nothing of how long it really is.
@@ -40,6 +41,19 @@ pub(super) fn oldest_cut(world: &World, finding: &Finding) -> Option<Mono> {
         | Family::Presence
         | Family::Standing => None,
     }
+}
+
+/// How long a server must at least be silent that was started anew and fell silent while it was still joining: it may be slow to
+/// start, and is not missed for long.
+pub(super) fn slow_start(world: &World, policy: &Policy, finding: &Finding) -> Duration {
+    let Subject::Server(key) = &finding.subject else { return Duration::ZERO };
+    let server = world.server(key).map(|ix| &world.servers[ix]);
+    let joining = |server: &&Server| {
+        server.held.state == ServerState::Lost
+            && !server.former.is_empty()
+            && server.held.since.mono < server.joined + policy.join_grace
+    };
+    if server.filter(joining).is_some() { policy.join_grace } else { Duration::ZERO }
 }
 
 /// Its far end is listened at by somebody who misses nothing while its server is heard elsewhere, or that server says

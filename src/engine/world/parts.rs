@@ -57,6 +57,9 @@ pub(in crate::engine) struct Cluster {
     pub(in crate::engine) held: Held<ClusterState>,
     /// We are or were connected to it, or people told of it: it is not only others that speak of it.
     pub(in crate::engine) vouched: bool,
+    /// More than talk: we are connected to it, a server of it has answered, or a server of a cluster that we are connected to has had a
+    /// link to it for a while. Nothing is told of clusters that are not.
+    pub(in crate::engine) proven: bool,
     /// When it was first spoken of.
     pub(in crate::engine) named: Mono,
     /// When a server of it last answered a beat, heard by whoever.
@@ -98,6 +101,7 @@ impl Cluster {
             name,
             held: Held::new(ClusterState::Unknown, now),
             vouched: false,
+            proven: false,
             named: now.mono,
             answered: None,
             vantage: None,

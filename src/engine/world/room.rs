@@ -89,6 +89,17 @@ impl World {
         self.by_key.len() < most
     }
 
+    /// Notes which clusters are more than talk by now.
+    pub(in crate::engine) fn prove_clusters(&mut self) {
+        let talk: Vec<_> = self.by_name.values().copied().filter(|&ix| !self.clusters[ix].proven).collect();
+        for ix in talk {
+            let linked = |from: &Cluster| from.vouched && from.links.get(&ix).is_some_and(|link| link.was_up);
+            let cluster = &self.clusters[ix];
+            self.clusters[ix].proven =
+                cluster.vouched || cluster.answered.is_some() || self.clusters.iter().any(linked);
+        }
+    }
+
     /// Gives a server its place.
     pub(super) fn place_server(&mut self, server: Server) -> ServerIx {
         let (key, id, cluster) = (server.key.clone(), server.id.clone(), server.cluster);

@@ -200,7 +200,8 @@ fn fits(expected: &Expected, incident: &Incident) -> bool {
         (Some(Direction::Both), IncidentKind::GatewayDown) => !matches!(expected.way, Way::Only(_)),
         (Some(_) | None, _) => true,
     };
-    direction && incident.kind == expected.kind && incident.subject == expected.subject
+    let about = incident.subject == expected.subject || expected.seems.as_ref() == Some(&incident.subject);
+    direction && incident.kind == expected.kind && about
 }
 
 /// When the first bad state was told of.

@@ -61,6 +61,8 @@ pub(super) enum Way {
 pub(super) struct Expected {
     pub(super) kind: IncidentKind,
     pub(super) subject: Subject,
+    /// What it may seem to be about, when messages that are lost beside it look like a part of it.
+    pub(super) seems: Option<Subject>,
     pub(super) way: Way,
     /// From when on it can be told. Milliseconds.
     pub(super) since: u64,
@@ -324,7 +326,8 @@ impl Fault {
     }
 
     fn expect_within(mut self, kind: IncidentKind, subject: Subject, within: u64) -> Self {
-        self.expected.push(Expected { kind, subject, way: Way::Both, since: self.from, within });
+        let (seems, way, since) = (None, Way::Both, self.from);
+        self.expected.push(Expected { kind, subject, seems, way, since, within });
         self
     }
 
@@ -357,6 +360,15 @@ impl Fault {
             self.also.push((kind, pair_subject(a, b)));
         }
         self.extra = ANY;
+        self
+    }
+
+    /// The link of one server, while another one of it may be lost for a moment too.
+    fn may_seem(mut self, chaos: Chaos, server: Subject) -> Self {
+        if let Some(expected) = self.expected.last_mut().filter(|_| !chaos.is_calm()) {
+            self.also.push((expected.kind, server.clone()));
+            expected.seems = Some(server);
+        }
         self
     }
 

@@ -14,7 +14,8 @@ pub(super) fn server_out_one(maker: &mut Maker, scene: &mut Scene) -> Option<Fau
     Some(if of.servers == 1 {
         fault.expect_one_way(&of.name, &to)
     } else {
-        fault.expect(IncidentKind::GatewayDegraded, pair_subject(&of.name, &to))
+        let fault = fault.expect(IncidentKind::GatewayDegraded, pair_subject(&of.name, &to));
+        fault.may_seem(maker.story.chaos, server_subject(&of.name, number))
     })
 }
 

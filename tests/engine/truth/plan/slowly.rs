@@ -11,7 +11,8 @@ pub(super) fn grows_and_shrinks(maker: &mut Maker, scene: &mut Scene) -> Option<
         return None;
     }
     let to = maker.rng.pick(&maker.others(&of.name)).clone();
-    let from = Sel::Server(of.name.clone(), maker.server(&of));
+    let number = maker.server(&of);
+    let from = Sel::Server(of.name.clone(), number);
     let (one, all) =
         (Between { from, to: Sel::Cluster(to.clone()), both: false }, clusters(&of.name, &to, true));
     let grown = scene.at + 11_000;
@@ -23,6 +24,7 @@ pub(super) fn grows_and_shrinks(maker: &mut Maker, scene: &mut Scene) -> Option<
     let pair = pair_subject(&of.name, &to);
     let fault = scene.fault("grows and shrinks", &[&of.name, &to]);
     let fault = fault.expect(IncidentKind::GatewayDegraded, pair.clone());
+    let fault = fault.may_seem(maker.story.chaos, server_subject(&of.name, number));
     let fault = fault.expect(IncidentKind::GatewayDown, pair).told_after(grown, 6_000);
     Some(fault.in_one())
 }
