@@ -19,7 +19,8 @@ use gatewatch::model::time::{Mono, Now};
 use std::time::Duration;
 
 const MAX_STEPS: usize = 200;
-const CLUSTERS: [&str; 6] = ["east", "west", "north", "a.b *>", "\u{202e}é=_", "_"];
+/// None is a part of another: what is forgotten is known by its name.
+const CLUSTERS: [&str; 6] = ["east", "west", "north", "a.b *>", "\u{202e}é=", "$SYS"];
 const URLS: [&str; 6] = ["gw.west:7222", "[::1]:1", ":", "[", "a:0", "nats://u:p@h:4222"];
 
 /// Bytes as steps: what, and with which numbers.
