@@ -69,15 +69,15 @@ fn main() -> ExitCode {
 /// One server after the other; a third of them has no name of its own, and every seventh restart is a crash.
 fn restart(rig: &mut Rig, number: usize) {
     let ix = number % rig.servers.len();
-    rig.stop(ix, number % 7 != 0);
+    rig.stop(ix, !number.is_multiple_of(7));
     rig.run(Duration::from_secs(2));
-    rig.restart(ix, ix % 3 == 0);
+    rig.restart(ix, ix.is_multiple_of(3));
     rig.run(EVERY - Duration::from_secs(2));
 }
 
 fn claim(rig: &mut Rig, number: usize) {
     let id = format!("NCLAIM{number}");
-    let cluster = if number % 2 == 0 { format!("claimed-{number}") } else { "east".to_owned() };
+    let cluster = if number.is_multiple_of(2) { format!("claimed-{number}") } else { "east".to_owned() };
     let server = info(&id, &format!("ghost-{number}"), &cluster, rig.wall());
     let gateways = json!([{ "gwid": number, "name": format!("nowhere-{number}") }]);
     let body = json!({ "server": server, "statsz": { "gateways": gateways } }).to_string();

@@ -87,7 +87,11 @@ fn messages() -> Vec<(String, Vec<u8>)> {
             Recorded::Message(message) => {
                 Some([message.subject.as_bytes(), b"\n", &message.payload].concat())
             }
-            _ => None,
+            Recorded::Vantage(_)
+            | Recorded::Asked(_)
+            | Recorded::Probed(_)
+            | Recorded::Stalled(_)
+            | Recorded::Mark { .. } => None,
         });
         seeds.push((name, messages.take(40).collect::<Vec<_>>().join(&b"\n\x1e"[..])));
     }

@@ -114,9 +114,9 @@ impl Player<'_> {
     fn healthy_round(&mut self) {
         self.round += 1;
         let (silent, cut) = (self.byte(), self.byte());
-        for at in 0..3 {
+        for cluster in CLUSTERS.into_iter().take(3) {
             let round = Round {
-                cluster: ClusterName::from(CLUSTERS[at]),
+                cluster: cluster.into(),
                 number: self.round,
                 at: self.mono(),
                 through: Through::Home,
