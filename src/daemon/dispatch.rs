@@ -3,8 +3,9 @@
 //! Nothing here waits. A look that finds no room is left out: the engine looks again. Plans are never lost: the latest one of each
 //! cluster is kept until there is room.
 
+use super::doubts::Doubts;
 use super::driver::Sink;
-use crate::engine::Output;
+use crate::engine::{Output, Refusals};
 use crate::metrics::Metrics;
 use crate::model::ask::BeatPlan;
 use crate::model::ids::ClusterName;
@@ -40,6 +41,8 @@ pub(super) struct Dispatch {
     pub(super) hushed: Option<VecDeque<Transition>>,
     /// Plans that have not been handed on yet.
     pub(super) plans: BTreeMap<ClusterName, BeatPlan>,
+    /// What the engine did not believe.
+    pub(super) doubts: Doubts,
 }
 
 impl Sink for Dispatch {
@@ -78,6 +81,10 @@ impl Sink for Dispatch {
                 self.transition(&transition);
             }
         }
+    }
+
+    fn doubted(&mut self, refusals: Refusals, now: Now) {
+        self.doubts.tell(refusals, now, &self.metrics);
     }
 
     fn turned(&mut self) {

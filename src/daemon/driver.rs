@@ -6,7 +6,7 @@
 
 use super::health::{ClockWatch, Pulse};
 use crate::clock::Clock;
-use crate::engine::{Engine, Input, Output, Policy};
+use crate::engine::{Engine, Input, Output, Policy, Refusals};
 use crate::metrics::Metrics;
 use crate::model::health::OwnNews;
 use crate::model::incident::Memory;
@@ -58,6 +58,8 @@ pub trait Sink {
     /// Called when it becomes ours to speak, with the time since which nobody has, and with `None` when it is not any more. In the
     /// beginning it is.
     fn speaks(&mut self, _untold_since: Option<Mono>) {}
+    /// Called when more was not believed or not taken in than before: all of it so far.
+    fn doubted(&mut self, _refusals: Refusals, _now: Now) {}
     /// Called at the end of every turn.
     fn turned(&mut self) {}
 }
@@ -78,6 +80,8 @@ pub struct Driver<S> {
     last_turn: Mono,
     last_snapshot: Mono,
     out: Vec<Output>,
+    /// What was not believed or not taken in, as last told.
+    refusals: Refusals,
 }
 
 impl<S: Sink> Driver<S> {
@@ -99,6 +103,7 @@ impl<S: Sink> Driver<S> {
             last_turn: now,
             last_snapshot: now,
             out: Vec::new(),
+            refusals: Refusals::default(),
         }
     }
 
@@ -179,6 +184,11 @@ impl<S: Sink> Driver<S> {
         self.renew_snapshot(now);
         for output in self.out.drain(..) {
             self.sink.put(output, now);
+        }
+        let refusals = self.engine.refusals();
+        if refusals != self.refusals {
+            self.refusals = refusals;
+            self.sink.doubted(refusals, now);
         }
         self.sink.turned();
     }

@@ -10,6 +10,7 @@
 
 mod alerts;
 mod dispatch;
+mod doubts;
 pub mod driver;
 pub mod health;
 pub mod replay;
@@ -37,6 +38,7 @@ use crate::wire::advisory::{Advisories, PrefixError};
 use alerts::Follower;
 use async_nats::Client;
 use dispatch::Dispatch;
+use doubts::Doubts;
 use driver::{Driver, Wires};
 use health::{Monitor, Pulse, Readiness};
 use std::collections::BTreeMap;
@@ -271,6 +273,7 @@ impl Daemon {
             outcomes,
             hushed: None,
             plans: BTreeMap::new(),
+            doubts: Doubts::default(),
         };
         let policy = Policy { silences_within: SILENCES_WITHIN, ..policy(&settings) };
         let driver = tokio::spawn(Driver::new(policy, wires, sink).run(shutdown.child_token()));

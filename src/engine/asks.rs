@@ -19,6 +19,14 @@ const FAR_LOOK: Duration = Duration::from_millis(2500);
 const FAR_LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How long after the loss of a server its neighbours are asked for their routes: a host closes those of a dead process at once.
 const NEIGHBOURS_LOOK: Duration = Duration::from_millis(500);
+/// How long a server that said it stops is still asked for beats.
+const ASKED_AFTER_STOP: Duration = Duration::from_secs(10);
+/// How many servers of a cluster that have not yet answered are asked for beats at a time.
+const MAX_NEW: usize = 128;
+/// The same where only others speak of the cluster: all vantages ask there.
+const MAX_NEW_CLAIMED: usize = 2;
+/// How long a server of such a cluster is asked that never answers.
+const CLAIMED_ASKED: Duration = Duration::from_secs(60);
 /// How often configurations and addresses are asked anew while something about their cluster is bad.
 const INQUIRE_EVERY: Duration = Duration::from_secs(15);
 
@@ -213,11 +221,20 @@ impl Turn<'_> {
     pub(super) fn plan_beats(&mut self, ix: ClusterIx) {
         let through = self.through(ix);
         let cluster = &self.world.clusters[ix];
+        // Whoever said the last word is asked for a while longer: anybody may say it.
         let asked = |server: &&super::world::Server| {
-            server.answers_beats() && server.held.state != ServerState::Stopped
+            let stopped = server.held.state == ServerState::Stopped
+                && self.now.mono.since(server.held.since.mono) >= ASKED_AFTER_STOP;
+            server.answers_beats() && !stopped && !server.unproven
         };
-        let mut servers: Vec<_> =
-            cluster.servers.iter().map(|&server| &self.world.servers[server]).filter(asked).collect();
+        let servers = cluster.servers.iter().map(|&server| &self.world.servers[server]).filter(asked);
+        let (mut servers, mut new): (Vec<_>, Vec<_>) =
+            servers.partition(|server| server.heard.newest().is_some());
+        // A flood of names must not become a flood of questions.
+        new.sort_by(|a, b| (a.joined, &a.key).cmp(&(b.joined, &b.key)));
+        let vouched = cluster.vouched;
+        new.retain(|server| vouched || self.now.mono.since(server.joined) < CLAIMED_ASKED);
+        servers.extend(new.into_iter().take(if vouched { MAX_NEW } else { MAX_NEW_CLAIMED }));
         servers.sort_by(|a, b| a.key.cmp(&b.key));
         let servers = servers.into_iter().map(|server| server.id.clone()).collect();
         let plan = BeatPlan { cluster: cluster.name.clone(), servers, through };

@@ -26,7 +26,7 @@ impl Turn<'_> {
     /// Judges one cluster from its servers, links and what our vantages hear of it.
     pub(super) fn judge_cluster(&mut self, ix: ClusterIx) {
         let cluster = &self.world.clusters[ix];
-        if cluster.servers.is_empty() {
+        if cluster.servers.is_empty() || !cluster.proven {
             return;
         }
         let was_offline = matches!(cluster.held.state, ClusterState::Offline(_));

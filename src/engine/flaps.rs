@@ -161,7 +161,10 @@ impl Damping {
 
     /// Names this server no more among those whose links flapped.
     pub(super) fn forget_server(&mut self, ix: ServerIx) {
-        self.pairs.values_mut().for_each(|pair| pair.links.retain(|&(server, _)| server != ix));
+        for pair in self.pairs.values_mut() {
+            pair.links.retain(|&(server, _)| server != ix);
+            pair.together.1.retain(|&(server, _)| server != ix);
+        }
     }
 
     fn entry(&mut self, a: ClusterIx, b: ClusterIx) -> &mut Weight {
@@ -309,7 +312,7 @@ impl Turn<'_> {
             return;
         };
         let now = self.now;
-        if let (Some(a), Some(b)) = (self.world.ensure_cluster(a, now), self.world.ensure_cluster(b, now)) {
+        if let (Some(a), Some(b)) = (self.world.claimed_cluster(a, now), self.world.claimed_cluster(b, now)) {
             let count = incident.flaps.map_or(0, |flaps| flaps.count);
             *self.world.damping.entry(a, b) =
                 Weight { weight: SUPPRESS, at: now.mono, flapping: true, count, ..Weight::default() };

@@ -4,7 +4,7 @@ use super::turn::Turn;
 use super::world::{ClusterIx, ServerIx};
 use super::{Output, Policy, Why};
 use crate::model::ask::{BeatPlan, Through};
-use crate::model::evidence::Says;
+use crate::model::evidence::{Evidence, Says};
 use crate::model::ids::{ClusterName, Link, ServerKey};
 use crate::model::incident::Incident;
 use crate::model::intent::{Forget, ForgetOutcome, Silence, SilenceId};
@@ -185,6 +185,15 @@ impl Turn<'_> {
         if self.cluster_heard(ix) {
             return ForgetOutcome::StillHeard;
         }
+        let evidence = vec![self.evidence(Says::Forgotten { what: Forget::Cluster(name.clone()) })];
+        self.drop_cluster(ix, evidence);
+        self.world.intent.forget(name.clone());
+        ForgetOutcome::Done
+    }
+
+    /// Takes a cluster out, telling of what ends with it.
+    pub(super) fn drop_cluster(&mut self, ix: ClusterIx, evidence: Vec<Evidence>) {
+        let name = self.world.clusters[ix].name.clone();
         for server in self.world.clusters[ix].servers.clone() {
             self.retire_outbounds(server);
         }
@@ -194,14 +203,12 @@ impl Turn<'_> {
             }
             self.set_link(from, to, LinkState::Retired, None);
         }
-        let evidence = vec![self.evidence(Says::Forgotten { what: Forget::Cluster(name.clone()) })];
         self.set_cluster(ix, ClusterState::Unknown, evidence);
         if self.world.clusters[ix].plan.is_some() {
-            let plan = BeatPlan { cluster: name.clone(), servers: Vec::new(), through: Through::All };
+            let plan = BeatPlan { cluster: name, servers: Vec::new(), through: Through::All };
             self.out.push(Output::Beat(plan));
         }
         self.world.remove_cluster(ix, self.now);
-        ForgetOutcome::Done
     }
 
     /// Whether it would come back at once: a server of it is there, we are connected to it, or others are.

@@ -28,6 +28,9 @@ impl Turn<'_> {
             return;
         }
         let home = self.world.servers[ix].cluster;
+        if !self.world.clusters[home].proven {
+            return;
+        }
         for remote in 0..self.world.clusters.len() {
             if remote == home || !self.world.clusters[home].links.contains_key(&remote) {
                 continue;
@@ -40,6 +43,9 @@ impl Turn<'_> {
                 if self.world.servers[ix].links.contains_key(&remote) {
                     self.unexpected(ix, remote);
                 }
+                continue;
+            }
+            if !self.world.may_link(ix, remote) {
                 continue;
             }
             self.world.ensure_outbound(ix, remote, self.now);
@@ -265,7 +271,9 @@ impl Turn<'_> {
         let was_up = self.world.clusters[from].links[&to].was_up;
         for &ix in &self.world.clusters[from].servers {
             let server = &self.world.servers[ix];
-            let Some(link) = server.links.get(&to).filter(|_| server.present()) else { continue };
+            let Some(link) = server.links.get(&to).filter(|_| server.present() && self.counts(ix)) else {
+                continue;
+            };
             match link.held.state {
                 ServerLinkState::Down => cut += 1,
                 // Doubt is not a verdict: until it is settled the link counts as what it was.

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! observe    facts in: what an observation proves at once
+//! aging      what has been gone for so long that nobody waits for it
 //! vantages   are our own connections sound?        (their silence is never evidence about servers)
 //! servers    who is live, leaving, stopped, lost?
 //! links      who cannot send where?                (server links, then the links made of them)
@@ -23,6 +24,7 @@
 //! A new verdict rule goes into the file of the thing it judges; a new kind of incident into `correlate`, a new
 //! standing condition into `checks`.
 
+mod aging;
 mod asks;
 mod book;
 mod cause;
@@ -47,6 +49,7 @@ mod vantages;
 mod world;
 
 pub use policy::{Checks, Policy};
+pub use world::Refusals;
 
 use crate::model::ask::{BeatPlan, SurveyRequest};
 use crate::model::health::OwnNews;
@@ -267,6 +270,12 @@ impl Engine {
         snapshot::take(&self.policy, &self.world, &self.book, now)
     }
 
+    /// What was not believed or not taken in so far.
+    #[must_use]
+    pub fn refusals(&self) -> Refusals {
+        self.world.refused
+    }
+
     fn tick(&mut self, now: Now, out: &mut Vec<Output>) {
         if !self.dirty && self.wake.is_none_or(|due| due.at > now.mono) {
             return;
@@ -274,6 +283,9 @@ impl Engine {
         self.dirty = false;
         self.wake = None;
         let mut turn = Turn { policy: &self.policy, world: &mut self.world, now, out, wake: &mut self.wake };
+        for (gone, silent_for) in turn.age() {
+            self.book.give_up(&mut turn, &gone, silent_for);
+        }
         turn.judge();
         self.book.step(&mut turn);
     }
@@ -282,6 +294,7 @@ impl Engine {
 impl Turn<'_> {
     fn judge(&mut self) {
         self.begin();
+        self.world.prove_clusters();
         self.judge_own();
         let clusters: Vec<_> = self.world.clusters_by_name().collect();
         let servers: Vec<_> = self.world.servers_by_key().collect();
@@ -321,8 +334,8 @@ impl Turn<'_> {
         }
         for link in links.iter().cloned().chain(fresh.iter().flat_map(lost_links)) {
             let (from, to) = (
-                self.world.ensure_cluster(&link.from, self.now),
-                self.world.ensure_cluster(&link.to, self.now),
+                self.world.claimed_cluster(&link.from, self.now),
+                self.world.claimed_cluster(&link.to, self.now),
             );
             if let (Some(from), Some(to)) = (from, to) {
                 let link = self.world.ensure_link(from, to, self.now);

@@ -19,6 +19,10 @@ use chrono::{DateTime, Utc};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+/// A server that has answered within so many beats is there: who else speaks under its name is not believed.
+const ALIVE_BEATS: u32 = 4;
+/// Answers to questions asked so long after a server's last word was heard prove that it was not its last.
+const LAST_WORD: Duration = Duration::from_millis(500);
 /// How many one-second counts of closed client connections are kept per server.
 const CHURN_KEPT: usize = 16;
 /// The least silence of a connection over which beats are sent that says something.
@@ -81,7 +85,15 @@ impl Turn<'_> {
         }
         server.heard.mark(number);
         server.heard_at = Some(at);
-        let revived = self.revive(ix, vantage);
+        server.answered = Some(at);
+        server.unproven = false;
+        let ended = server.held.state == ServerState::Stopped;
+        let goes_on = ended && round.at >= server.held.since.mono + LAST_WORD;
+        self.world.clusters[home].answered = Some(at);
+        if goes_on {
+            self.was_not_its_end(ix, vantage);
+        }
+        let revived = self.revive(ix, vantage) || goes_on;
         if vantage == home {
             self.heard_own(vantage, round.at) || revived
         } else {
@@ -104,6 +116,17 @@ impl Turn<'_> {
             // It said that it leaves or stopped: an answer that was under way does not take that back.
             ServerState::Live | ServerState::Leaving | ServerState::Stopped => false,
         }
+    }
+
+    /// A server that said it had stopped has answered a question that was asked later: a server that stops does not. Somebody spoke in
+    /// its name.
+    fn was_not_its_end(&mut self, ix: ServerIx, vantage: ClusterIx) {
+        self.world.refused.false_ends += 1;
+        self.world.servers[ix].disproved = true;
+        let (server, vantage) =
+            (self.world.servers[ix].key.clone(), self.world.clusters[vantage].name.clone());
+        let evidence = vec![self.evidence(Says::Heard { server, vantage })];
+        self.set_server(ix, ServerState::Live, evidence);
     }
 
     /// A fresh beat was heard across a gateway.
@@ -138,14 +161,16 @@ impl Turn<'_> {
         reports.made = made.or(reports.made);
         reports.last = Some(at);
         self.world.servers[ix].heard_at = Some(at);
-        if self.world.servers[ix].held.state == ServerState::Unknown || !self.by_beats(ix) {
+        let unknown = self.world.servers[ix].held.state == ServerState::Unknown;
+        if !self.awaits_proof(ix) && (unknown || !self.by_beats(ix)) {
             self.revive(ix, vantage);
         }
         Some(ix)
     }
 
     fn introduce(&mut self, who: &ServerIdentity) -> Option<ServerIx> {
-        match self.world.see(who, self.now) {
+        let alive = self.policy.beat_period * ALIVE_BEATS;
+        match self.world.see(who, alive, self.now) {
             Seen::Known(ix) => Some(ix),
             Seen::New(ix) => {
                 self.look(ix, Survey::Config);
@@ -179,8 +204,8 @@ impl Turn<'_> {
         }
         let mut listed = BTreeSet::new();
         for entry in &report.gateways {
-            let Some(remote) = self.world.ensure_cluster(&entry.to, self.now) else { continue };
-            if remote == self.world.servers[ix].cluster {
+            let Some(remote) = self.world.claimed_cluster(&entry.to, self.now) else { continue };
+            if remote == self.world.servers[ix].cluster || !self.world.has_room_for_link(ix, remote) {
                 continue;
             }
             listed.insert(remote);
@@ -201,8 +226,8 @@ impl Turn<'_> {
         let Some(ix) = self.reporter(vantage, at, &report.server, report.made) else { return };
         let mut listed = BTreeSet::new();
         for row in &report.outbound {
-            let Some(remote) = self.world.ensure_cluster(&row.cluster, self.now) else { continue };
-            if remote == self.world.servers[ix].cluster {
+            let Some(remote) = self.world.claimed_cluster(&row.cluster, self.now) else { continue };
+            if remote == self.world.servers[ix].cluster || !self.world.has_room_for_link(ix, remote) {
                 continue;
             }
             listed.insert(remote);
@@ -246,7 +271,8 @@ impl Turn<'_> {
         };
         let cut_for = at.since(link.held.since.mono);
         let cut = link.held.state == ServerLinkState::Down && link.basis == Basis::Beats;
-        let quiet_since_the_cut = cut_for >= IDLE / 2 && idle >= IDLE && idle + WHOLE_SECONDS >= cut_for;
+        let quiet_since_the_cut =
+            cut_for >= IDLE / 2 && idle >= IDLE && idle.saturating_add(WHOLE_SECONDS) >= cut_for;
         let lively = sender.held.state == ServerState::Live
             && sender.heard_at.is_some_and(|heard| at.since(heard) < IDLE_REPORTS);
         if (cut && quiet_since_the_cut) || (link.basis == Basis::Reports && idle >= IDLE_REPORTS && lively) {
@@ -333,14 +359,14 @@ impl Turn<'_> {
 
     fn config(&mut self, vantage: ClusterIx, at: Mono, report: &ConfigReport) {
         let Some(ix) = self.introduce(&report.server) else { return };
-        if self.world.servers[ix].held.state == ServerState::Unknown {
+        if self.world.servers[ix].held.state == ServerState::Unknown && !self.awaits_proof(ix) {
             self.revive(ix, vantage);
         }
         let home = self.world.servers[ix].cluster;
         let mut named = BTreeSet::new();
         for remote in &report.remotes {
             let Some(remote) = self.world.ensure_named(&remote.cluster, self.now) else { continue };
-            if remote != home {
+            if remote != home && self.world.has_room_for_link(ix, remote) {
                 named.insert(remote);
                 self.world.clusters[remote].probes.named.get_or_insert(self.now.mono);
                 self.world.ensure_outbound(ix, remote, self.now);
@@ -362,7 +388,7 @@ impl Turn<'_> {
 
     fn leaving(&mut self, who: &ServerIdentity) {
         let Some(ix) = self.introduce(who) else { return };
-        if self.world.servers[ix].held.state != ServerState::Stopped {
+        if self.world.servers[ix].held.state != ServerState::Stopped && !self.awaits_proof(ix) {
             let says = Says::LameDuck { server: self.world.servers[ix].key.clone() };
             let evidence = vec![self.evidence(says)];
             self.set_server(ix, ServerState::Leaving, evidence);
@@ -371,6 +397,10 @@ impl Turn<'_> {
 
     fn stopped(&mut self, who: &ServerIdentity) {
         let Some(ix) = self.introduce(who) else { return };
+        if self.world.servers[ix].disproved || self.awaits_proof(ix) {
+            self.world.refused.false_ends += u64::from(self.world.servers[ix].disproved);
+            return;
+        }
         let says = Says::Shutdown { server: self.world.servers[ix].key.clone() };
         let evidence = vec![self.evidence(says)];
         self.set_server(ix, ServerState::Stopped, evidence);

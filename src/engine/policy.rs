@@ -41,6 +41,10 @@ pub struct Policy {
     pub silences_within: Duration,
     /// Whether gateway addresses may be looked at from this host.
     pub probe: bool,
+    /// How long a server that stopped is remembered while others of its cluster are there.
+    pub forget_stopped: Duration,
+    /// How long a server that was lost is waited for while others of its cluster are there; then its incident is closed.
+    pub forget_lost: Duration,
     /// How often the gateways of a cluster are looked at while nothing is suspected.
     pub probe_every: Duration,
     /// Whether servers may be asked for streams while links are cut and after the heal.
@@ -68,6 +72,8 @@ impl Default for Policy {
             expect: Expectations::default(),
             silences_within: Duration::ZERO,
             probe: true,
+            forget_stopped: Duration::from_secs(60 * 60),
+            forget_lost: Duration::from_secs(7 * 24 * 60 * 60),
             probe_every: Duration::from_secs(3600),
             ask_jetstream: true,
             ask_interest: true,

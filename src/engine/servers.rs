@@ -25,7 +25,13 @@ impl Turn<'_> {
     pub(super) fn judge_server(&mut self, ix: ServerIx) {
         match self.world.servers[ix].held.state {
             ServerState::Live | ServerState::Leaving => {}
-            ServerState::Unknown | ServerState::Stopped | ServerState::Lost => return,
+            ServerState::Unknown => {
+                if self.awaits_proof(ix) {
+                    self.judge_unproven(ix);
+                }
+                return;
+            }
+            ServerState::Stopped | ServerState::Lost => return,
         }
         let silent = if self.by_beats(ix) { self.silent_to_beats(ix) } else { self.silent_in_reports(ix) };
         if let Some(says) = silent {
@@ -40,8 +46,11 @@ impl Turn<'_> {
     /// Missed enough beats in a row that its own cluster's vantage asked, while that vantage heard others of the cluster?
     fn silent_to_beats(&mut self, ix: ServerIx) -> Option<Says> {
         let server = &self.world.servers[ix];
-        // Never heard in this life: it may still be starting.
-        let last = server.heard.newest()?;
+        // Never heard in this life: it may still be starting, or not be there at all.
+        let Some(last) = server.heard.newest() else {
+            self.judge_unproven(ix);
+            return None;
+        };
         let home = server.cluster;
         if !self.world.sound(home) {
             return None;
@@ -54,6 +63,43 @@ impl Turn<'_> {
             self.wake_at(due, Why::BeatDue);
         }
         None
+    }
+
+    /// A server that has had time enough to answer beats and never did, while others of its cluster do: nothing but messages that
+    /// anybody may publish says that it is there.
+    fn judge_unproven(&mut self, ix: ServerIx) {
+        let server = &self.world.servers[ix];
+        let (home, joined) = (server.cluster, server.joined);
+        let asked = self.world.sound(home) && self.others_answer(ix);
+        if !asked || !self.lasted(joined, self.policy.join_grace, Why::JoinGrace) {
+            return;
+        }
+        let server = &mut self.world.servers[ix];
+        server.unproven = true;
+        let key = server.key.clone();
+        let evidence =
+            vec![self.evidence(Says::NoReports { server: key, silent_for: self.now.mono.since(joined) })];
+        self.set_server(ix, ServerState::Unknown, evidence);
+        self.retire_outbounds(ix);
+    }
+
+    /// Whether servers of its cluster have answered beats lately; only asked of one that has not.
+    fn others_answer(&self, ix: ServerIx) -> bool {
+        let answered = self.world.clusters[self.world.servers[ix].cluster].answered;
+        answered.is_some_and(|at| self.now.mono.since(at) < self.policy.join_grace)
+    }
+
+    /// Whether a server that nobody has heard of before is believed to be there only once it answers: others of its cluster do, and
+    /// anybody may publish in its name.
+    pub(super) fn awaits_proof(&self, ix: ServerIx) -> bool {
+        let server = &self.world.servers[ix];
+        let silent = server.held.state == ServerState::Unknown && server.heard.newest().is_none();
+        silent && (server.unproven || (self.by_beats(ix) && self.others_answer(ix)))
+    }
+
+    /// Whether what a server says of its links counts: it has answered in this life, or nobody of its cluster has.
+    pub(super) fn counts(&self, ix: ServerIx) -> bool {
+        self.world.servers[ix].heard.newest().is_some() || !self.by_beats(ix) || !self.others_answer(ix)
     }
 
     /// How many rounds after `last` are overdue at `vantage`, though it has heard its own cluster since, and when the next may be.

@@ -48,9 +48,14 @@ impl Kinds {
 
     /// Adds one to this kind; to `unlisted` when it is none of those known.
     pub fn bump(&self, kind: &str) {
+        self.add(kind, 1);
+    }
+
+    /// Adds `n` to this kind.
+    pub fn add(&self, kind: &str, n: u64) {
         let place = self.kinds.iter().position(|known| *known == kind).unwrap_or(self.kinds.len());
         if let Some(count) = self.counts.get(place) {
-            count.bump();
+            count.add(n);
         }
     }
 
@@ -137,6 +142,7 @@ macro_rules! metrics {
 const DECODE_ERRORS: &[&str] = &[
     "bad_number",
     "too_big",
+    "compressed",
     "malformed",
     "missing",
     "refused",
@@ -145,6 +151,9 @@ const DECODE_ERRORS: &[&str] = &[
     "bad_name",
     "too_many",
 ];
+
+/// What is not believed, as the engine counts it.
+const DISBELIEVED: &[&str] = &["clusters", "servers", "links", "impostors", "false_ends"];
 
 /// Why connections cannot be made, as the vantages word it.
 const CONNECT_FAILURES: &[&str] = &["refused", "timed_out", "unauthorized", "wrong_cluster", "other"];
@@ -184,6 +193,8 @@ metrics! {
         "Messages that are none of ours, are empty, or were only added up.";
     undecodable: Kinds = Kinds::new("error", DECODE_ERRORS), "undecodable_messages",
         "Messages that were dropped because they could not be decoded.";
+    disbelieved: Kinds = Kinds::new("what", DISBELIEVED), "disbelieved_claims",
+        "Claims in messages that were not believed, or for which there was no room.";
     driver_full: Counter = Counter::default(), "driver_full_drops",
         "Observations dropped because the engine did not keep up.";
     slow_consumer: Counter = Counter::default(), "slow_consumer_reports",
@@ -265,6 +276,8 @@ metrics! {
         "Attempts to read or write the lease that failed.";
     state_writes: Counter = Counter::default(), "state_writes",
         "Records written to or deleted from the key-value bucket.";
+    newer_records: Counter = Counter::default(), "newer_records",
+        "Records of a newer gatewatch in the key-value bucket that were not read and not written over.";
     state_write_failures: Counter = Counter::default(), "state_write_failures",
         "Attempts to keep the state in the key-value bucket that failed.";
 }

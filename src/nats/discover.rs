@@ -11,6 +11,8 @@ use std::net::IpAddr;
 
 /// Clusters that are remembered; sightings beyond are left out.
 const MAX_CLUSTERS: usize = 256;
+/// Of these, clusters of which nothing but the name is known.
+const MAX_NAMED: usize = MAX_CLUSTERS / 2;
 /// Servers per cluster whose addresses are remembered; beyond, the addresses of those known serve.
 const MAX_SERVERS: usize = 1024;
 /// Addresses taken from one server.
@@ -32,6 +34,12 @@ struct Place {
     told: BTreeMap<ServerName, Vec<ServerAddr>>,
 }
 
+impl Place {
+    fn is_only_named(&self) -> bool {
+        !self.fixed && self.given.is_empty() && self.told.is_empty()
+    }
+}
+
 impl Directory {
     /// Takes the addresses of a cluster from the configuration; nothing that servers tell changes them.
     pub(super) fn fix(&mut self, cluster: &ClusterName, addresses: Vec<ServerAddr>) {
@@ -51,6 +59,10 @@ impl Directory {
         if self.places.contains_key(cluster) || self.places.len() >= MAX_CLUSTERS {
             return false;
         }
+        // Names that lead nowhere must not take the place of those that do.
+        if self.places.values().filter(|place| place.is_only_named()).count() >= MAX_NAMED {
+            return false;
+        }
         self.places.insert(cluster.clone(), Place::default());
         true
     }
@@ -61,14 +73,17 @@ impl Directory {
         for remote in &report.remotes {
             self.met(&remote.cluster);
         }
-        let Some(place) = self.places.get_mut(&report.server.cluster) else { return };
-        let room = place.told.len() < MAX_SERVERS || place.told.contains_key(&report.server.name);
         let addresses: Vec<_> = report
             .connect_urls
             .iter()
             .take(MAX_ADDRESSES)
             .filter_map(|url| address(url, report.tls_required))
             .collect();
+        if !addresses.is_empty() && self.places.len() < MAX_CLUSTERS {
+            self.places.entry(report.server.cluster.clone()).or_default();
+        }
+        let Some(place) = self.places.get_mut(&report.server.cluster) else { return };
+        let room = place.told.len() < MAX_SERVERS || place.told.contains_key(&report.server.name);
         if !place.fixed && room && !addresses.is_empty() {
             place.told.insert(report.server.name.clone(), addresses);
         }

@@ -1,4 +1,4 @@
-use super::{Directory, MAX_ADDRESSES, MAX_CLUSTERS, address};
+use super::{Directory, MAX_ADDRESSES, MAX_CLUSTERS, MAX_NAMED, address};
 use crate::model::ids::ClusterName;
 use crate::model::observation::{ConfigReport, ServerIdentity};
 use async_nats::ServerAddr;
@@ -77,6 +77,12 @@ fn a_flood_of_names_is_bounded() {
         directory.met(&ClusterName::from(format!("c{n}").as_str()));
     }
     assert_eq!(known(&directory, "east").len(), MAX_ADDRESSES);
+    assert_eq!(directory.clusters().count(), MAX_NAMED + 1);
+    directory.learn(&report("west", "w1", &["10.0.0.1:4222"]));
+    assert_eq!(known(&directory, "west"), ["nats://10.0.0.1:4222"], "one that can be found has its place");
+    for n in 0..MAX_CLUSTERS + 9 {
+        directory.learn(&report(&format!("d{n}"), "d1", &["10.0.0.1:4222"]));
+    }
     assert_eq!(directory.clusters().count(), MAX_CLUSTERS);
 }
 

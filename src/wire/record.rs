@@ -81,6 +81,16 @@ pub fn read_lease(record: &[u8]) -> Result<Lease, ReadError> {
     read::<Lease>("a lease", record)
 }
 
+/// Whether a record is of a newer version than this program knows: it may be read by name only, and must not be written over.
+#[must_use]
+pub fn is_newer(record: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Versioned {
+        version: u64,
+    }
+    serde_json::from_slice(record).is_ok_and(|Versioned { version }| version > u64::from(VERSION))
+}
+
 /// The record of a snapshot.
 #[must_use]
 pub fn write_snapshot(snapshot: &Snapshot) -> Vec<u8> {
@@ -130,10 +140,10 @@ pub(super) fn write<T: Serialize>(content: T) -> Vec<u8> {
 pub(super) fn read<T: DeserializeOwned>(what: &'static str, record: &[u8]) -> Result<T, ReadError> {
     #[derive(Deserialize)]
     struct Versioned {
-        version: u32,
+        version: u64,
     }
     let Versioned { version } = json::read(what, record)?;
-    if version > VERSION {
+    if version > u64::from(VERSION) {
         return Err(ReadError::TooNew { what, found: version.to_string() });
     }
     json::read::<Record<T>>(what, record).map(|record| record.content)

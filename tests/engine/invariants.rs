@@ -40,7 +40,13 @@ impl Invariants {
             return self.resynced(&transition.change);
         };
         let before = self.states.insert(name.clone(), to).unwrap_or(first);
-        if before != from {
+        // What was forgotten meanwhile begins anew; it counted for nothing before.
+        let anew = matches!(
+            (before, from),
+            (State::ServerLink(ServerLinkState::Retired), State::ServerLink(ServerLinkState::Unknown))
+                | (State::Link(LinkState::Retired), State::Link(LinkState::Unknown))
+        );
+        if before != from && !anew {
             return Err(format!("{name} was {before:?}, and now is said to go from {from:?} to {to:?}"));
         }
         if from == to {

@@ -160,6 +160,43 @@ async fn damaged_newer_and_foreign_records_are_skipped_and_left_alone() {
 }
 
 #[tokio::test]
+async fn what_a_newer_gatewatch_keeps_under_the_same_keys_is_not_written_over_until_it_is_deleted() {
+    let place = Place::at("east-2", "newer").await;
+    provision(&place.client, &place.settings).await.unwrap();
+    let bucket = place.bucket().await;
+    let newer = b"{\"version\":2,\"what\":\"ever\"}";
+    for key in [record::SNAPSHOT_KEY, record::LINKS_KEY] {
+        bucket.put(key, newer.to_vec().into()).await.unwrap();
+    }
+    let mut running = Running::start(&place);
+    running.restored().await;
+    let now = truth(1, &[link("east", "west")], vec![incident(1, 1)]);
+    running.truth.send_replace(Some(now.clone()));
+    eventually("the incident is stored", async || {
+        let memory = read_memory(&place.client, "newer").await.ok()?;
+        (memory.incidents == [incident(1, 1)]).then_some(())
+    })
+    .await;
+    running.stop().await;
+    for key in [record::SNAPSHOT_KEY, record::LINKS_KEY] {
+        assert_eq!(bucket.get(key).await.unwrap().unwrap(), newer[..], "{key}");
+    }
+    assert_eq!(place.metrics.newer_records.get(), 2);
+    let refused = read_snapshot(&place.client, "newer").await.unwrap_err();
+    assert!(
+        std::error::Error::source(&refused).unwrap().to_string().contains("newer version (2)"),
+        "{refused:?}"
+    );
+
+    bucket.delete(record::SNAPSHOT_KEY).await.unwrap();
+    let mut again = Running::start(&place);
+    again.restored().await;
+    again.truth.send_replace(Some(now.clone()));
+    again.stop().await;
+    assert_eq!(read_snapshot(&place.client, "newer").await.unwrap(), now);
+}
+
+#[tokio::test]
 async fn the_keeper_waits_for_its_bucket_and_goes_on_when_that_is_made_anew() {
     let place = Place::at("east-3", "patient").await;
     let mut running = Running::start(&place);

@@ -16,6 +16,7 @@ mod catalogue_support;
 #[path = "../cli_support/mod.rs"]
 mod cli_support;
 mod faults;
+mod hostile;
 mod impact;
 mod intent;
 mod replicas;

@@ -354,7 +354,7 @@ impl Entry {
     }
 
     /// Takes what was forgotten out; resolves it when nothing else is left of it.
-    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
+    pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget, says: &Says) {
         let before = self.incident.scope.clone();
         strip(&mut self.incident, what);
         let (scope, about) = (&self.incident.scope, is_about(&self.incident.subject, what));
@@ -364,7 +364,7 @@ impl Entry {
         let over = about || *scope == Scope::default();
         let evidence = &mut self.incident.evidence;
         evidence.truncate(MAX_EVIDENCE - 1);
-        evidence.push(turn.evidence(Says::Forgotten { what: what.clone() }));
+        evidence.push(turn.evidence(says.clone()));
         if over { self.resolve(turn) } else { self.tell(turn, Stage::Updated) }
     }
 

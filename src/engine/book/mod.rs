@@ -16,7 +16,8 @@ use super::correlate::{Finding, findings};
 use super::impact::{ASK_EVERY, Toll, costs, ends};
 use super::turn::Turn;
 use crate::model::ask::Survey;
-use crate::model::ids::ServerLink;
+use crate::model::evidence::Says;
+use crate::model::ids::{ServerKey, ServerLink};
 use crate::model::incident::{Incident, IncidentKind, Subject};
 use crate::model::intent::Forget;
 use crate::model::observation::Stall;
@@ -186,8 +187,18 @@ impl Book {
 
     /// Takes what was forgotten out of every incident, and resolves those that are about it.
     pub(super) fn forget(&mut self, turn: &mut Turn<'_>, what: &Forget) {
+        self.take_out(turn, what, &Says::Forgotten { what: what.clone() });
+    }
+
+    /// The same for a server that has been silent for so long that nobody waits for it.
+    pub(super) fn give_up(&mut self, turn: &mut Turn<'_>, server: &ServerKey, silent_for: Duration) {
+        let says = Says::NoReports { server: server.clone(), silent_for };
+        self.take_out(turn, &Forget::Server(server.clone()), &says);
+    }
+
+    fn take_out(&mut self, turn: &mut Turn<'_>, what: &Forget, says: &Says) {
         for entry in &mut self.open {
-            entry.forget(turn, what);
+            entry.forget(turn, what, says);
         }
         self.close();
     }

@@ -81,7 +81,8 @@ impl<'a> Look<'a> {
     fn complete(&self, cluster: ClusterIx) -> bool {
         let servers = &self.world.clusters[cluster].servers;
         let silent = |ix: &ServerIx| {
-            matches!(self.world.servers[*ix].held.state, ServerState::Unknown | ServerState::Lost)
+            let server = &self.world.servers[*ix];
+            matches!(server.held.state, ServerState::Unknown | ServerState::Lost) && !server.unproven
         };
         !servers.is_empty() && !servers.iter().any(silent)
     }
@@ -163,16 +164,17 @@ pub(super) fn findings(turn: &Turn<'_>) -> Vec<Finding> {
         Verdict::Bad(finding) => found.push(*finding),
         Verdict::Good | Verdict::Unknown => {}
     };
-    for cluster in look.world.clusters_by_name() {
+    let proven = |cluster: &ClusterIx| look.world.clusters[*cluster].proven;
+    for cluster in look.world.clusters_by_name().filter(proven) {
         for check in CLUSTER_CHECKS {
             note(check(&look, cluster));
         }
     }
-    for server in look.world.servers_by_key() {
+    for server in look.world.servers_by_key().filter(|&ix| proven(&look.world.servers[ix].cluster)) {
         note(clocks::of(&look, server));
     }
     note(own::of(&look));
-    for (a, b) in look.pairs() {
+    for (a, b) in look.pairs().into_iter().filter(|(a, b)| proven(a) && proven(b)) {
         for check in PAIR_CHECKS {
             note(check(&look, a, b));
         }

@@ -39,7 +39,7 @@ impl Scene {
                 cluster: name.into(),
                 version: None,
             };
-            scene.world.see(&who, now);
+            scene.world.see(&who, Duration::ZERO, now);
         }
         for (server, to) in [(0, 1), (1, 0)] {
             scene.world.ensure_outbound(server, to, now);

@@ -1,8 +1,8 @@
 //! Taking things out of the world.
 //!
-//! Places in the tables are never used anew: what is taken out leaves an empty place behind, without a name, links or servers, which
-//! no loop finds anything in. So no place that is held anywhere can come to mean something else. Only people take things out, so
-//! empty places stay few.
+//! What is taken out leaves an empty place behind, without a name, links or servers, which no loop finds anything in, and which is used
+//! anew later. So a place must be taken out wherever it is held: that is in this file and in the damping of flaps, and nowhere else
+//! from one turn to the next.
 
 use super::{Cluster, ClusterIx, Path, ServerIx, World};
 use crate::engine::intent::Intent;
@@ -29,16 +29,17 @@ impl World {
         }
         for cluster in &mut self.clusters {
             cluster.links.remove(&ix);
+            cluster.refused.remove(&Some(ix));
         }
         for server in &mut self.servers {
-            server.links.remove(&ix);
+            self.server_links -= usize::from(server.links.remove(&ix).is_some());
             server.paths[ix] = Path::default();
         }
         self.damping.forget_cluster(ix);
         let name = self.clusters[ix].name.clone();
         self.clusters[ix] = Cluster::new(name.clone(), now);
         self.by_name.remove(&name);
-        self.intent.forget(name);
+        self.free_clusters.push(ix);
     }
 
     /// Takes a server out, with its links.
@@ -46,6 +47,7 @@ impl World {
         self.damping.forget_server(ix);
         let server = &mut self.servers[ix];
         self.streams.forget(&server.key);
+        self.server_links -= server.links.len();
         server.links.clear();
         self.by_key.remove(&server.key);
         self.by_id.remove(&server.id);
@@ -53,5 +55,6 @@ impl World {
             self.by_id.remove(&id);
         }
         self.clusters[server.cluster].servers.retain(|&other| other != ix);
+        self.free_servers.push(ix);
     }
 }

@@ -4,11 +4,13 @@
 
 mod forget;
 mod parts;
+mod room;
 
 pub(super) use parts::{
     Chase, Clients, Cluster, ClusterLink, HalfOpen, Held, Listed, Outbound, Path, Refused, Reports, Server,
     Vantage,
 };
+pub use room::Refusals;
 
 use super::checks::Told;
 use super::flaps::{Damping, Watch};
@@ -20,19 +22,15 @@ use super::traffic::Traffic;
 use crate::model::ids::{ClusterName, Link, ServerId, ServerKey};
 use crate::model::observation::ServerIdentity;
 use crate::model::states::{LinkState, ServerState, VantageState};
-use crate::model::time::Now;
+use crate::model::time::{Mono, Now};
 use chrono::{DateTime, Utc};
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::time::Duration;
 
 /// Place of a cluster in [`World::clusters`].
 pub(super) type ClusterIx = usize;
 /// Place of a server in [`World::servers`].
 pub(super) type ServerIx = usize;
-
-/// The most clusters that are kept; names claimed beyond are ignored and counted.
-pub(super) const MAX_CLUSTERS: usize = 1_000;
-/// The most servers that are kept; names claimed beyond are ignored and counted.
-pub(super) const MAX_SERVERS: usize = 20_000;
 
 /// How many former ids of a server are remembered, so that late news of them is known for what it is.
 const FORMER_LIVES: usize = 8;
@@ -47,8 +45,15 @@ pub(super) struct World {
     by_id: HashMap<ServerId, ServerIx>,
     /// Streams that servers lead, as they last told.
     pub(super) streams: Streams,
-    /// Clusters and servers that were not taken in because the tables are full.
-    pub(super) refused: u64,
+    /// Places in the tables that were left, to be used anew.
+    free_clusters: Vec<ClusterIx>,
+    free_servers: Vec<ServerIx>,
+    /// How many server links there are.
+    server_links: usize,
+    /// What was not believed or not taken in.
+    pub(super) refused: Refusals,
+    /// When it was last looked for what has been gone for long.
+    pub(super) aged: Option<Mono>,
     /// When our monotonic clock was started, by our wall clock.
     pub(super) clock_began: Option<DateTime<Utc>>,
     /// How much the links between clusters flap.
@@ -72,7 +77,7 @@ pub(super) enum Seen {
     Known(ServerIx),
     /// A former life of a server that has a newer one: late news.
     Former,
-    /// The tables are full.
+    /// The tables are full, or another life of that server answers.
     Refused,
 }
 
@@ -107,35 +112,17 @@ impl World {
         self.by_key.values().copied()
     }
 
-    /// The cluster of this name, made if it is new; `None` when the table is full.
-    pub(super) fn ensure_cluster(&mut self, name: &ClusterName, now: Now) -> Option<ClusterIx> {
-        if let Some(ix) = self.cluster(name) {
-            return Some(ix);
-        }
-        if self.by_name.len() >= MAX_CLUSTERS {
-            self.refused += 1;
-            return None;
-        }
-        self.intent.heard(name);
-        let ix = self.clusters.len();
-        self.by_name.insert(name.clone(), ix);
-        self.clusters.push(Cluster::new(name.clone(), now));
-        for server in &mut self.servers {
-            server.paths.push(Path::default());
-        }
-        Some(ix)
-    }
-
-    /// As [`World::ensure_cluster`], for a cluster that is only named, not heard: `None` too when it was forgotten.
+    /// As [`World::claimed_cluster`], for a cluster that is only named, not heard: `None` too when it was forgotten.
     pub(super) fn ensure_named(&mut self, name: &ClusterName, now: Now) -> Option<ClusterIx> {
-        if self.intent.is_forgotten(name) { None } else { self.ensure_cluster(name, now) }
+        if self.intent.is_forgotten(name) { None } else { self.claimed_cluster(name, now) }
     }
 
     /// Takes in who a server says it is.
     ///
     /// A server keeps its name and changes its id at every restart, so a new id under a known name is a new life. An id that
-    /// was superseded stays known as a former life: what still arrives from it is late news, not a second server.
-    pub(super) fn see(&mut self, who: &ServerIdentity, now: Now) -> Seen {
+    /// was superseded stays known as a former life: what still arrives from it is late news, not a second server. Whoever claims the
+    /// name of a server that has answered a beat within `alive` is another one, and not believed.
+    pub(super) fn see(&mut self, who: &ServerIdentity, alive: Duration, now: Now) -> Seen {
         let key = ServerKey { cluster: who.cluster.clone(), name: who.name.clone() };
         match (self.by_id.get(&who.id).copied(), self.by_key.get(&key).copied()) {
             (Some(ix), _) if self.servers[ix].id != who.id => Seen::Former,
@@ -144,6 +131,10 @@ impl World {
                     self.servers[ix].version = who.version;
                 }
                 Seen::Known(ix)
+            }
+            (None, Some(ix)) if self.answers(ix, alive, now) => {
+                self.refused.impostors += 1;
+                Seen::Refused
             }
             (None, Some(ix)) => {
                 self.begin_life(ix, who, now);
@@ -154,16 +145,12 @@ impl World {
     }
 
     fn add_server(&mut self, key: ServerKey, who: &ServerIdentity, now: Now) -> Seen {
-        if self.by_key.len() >= MAX_SERVERS {
-            self.refused += 1;
+        let Some(cluster) = self.claimed_cluster(&who.cluster, now) else { return Seen::Refused };
+        if !self.has_room_for_server(cluster) {
+            self.refused.servers += 1;
             return Seen::Refused;
         }
-        let Some(cluster) = self.ensure_cluster(&who.cluster, now) else { return Seen::Refused };
-        let ix = self.servers.len();
-        self.by_key.insert(key.clone(), ix);
-        self.by_id.insert(who.id.clone(), ix);
-        self.clusters[cluster].servers.push(ix);
-        self.servers.push(Server {
+        let server = Server {
             key,
             id: who.id.clone(),
             cluster,
@@ -181,8 +168,11 @@ impl World {
             looked: None,
             chased: None,
             former: VecDeque::new(),
-        });
-        Seen::New(ix)
+            answered: None,
+            unproven: false,
+            disproved: false,
+        };
+        Seen::New(self.place_server(server))
     }
 
     fn begin_life(&mut self, ix: ServerIx, who: &ServerIdentity, now: Now) {
@@ -202,6 +192,9 @@ impl World {
         server.told = Told::default();
         server.looked = None;
         server.chased = None;
+        server.answered = None;
+        server.unproven = false;
+        server.disproved = false;
         for path in &mut server.paths {
             path.last = None;
         }
@@ -236,7 +229,9 @@ impl World {
     /// The outbound link of a server to a remote cluster, made if it is new, along with the link it is part of.
     pub(super) fn ensure_outbound(&mut self, server: ServerIx, to: ClusterIx, now: Now) -> &mut Outbound {
         self.ensure_link(self.servers[server].cluster, to, now);
-        self.servers[server].links.entry(to).or_insert_with(|| Outbound::new(now))
+        let links = &mut self.servers[server].links;
+        self.server_links += usize::from(!links.contains_key(&to));
+        links.entry(to).or_insert_with(|| Outbound::new(now))
     }
 
     /// Notes that a link has been seen up, so that it may be missed.

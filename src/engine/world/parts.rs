@@ -55,6 +55,15 @@ pub(in crate::engine) struct Vantage {
 pub(in crate::engine) struct Cluster {
     pub(in crate::engine) name: ClusterName,
     pub(in crate::engine) held: Held<ClusterState>,
+    /// We are or were connected to it, or people told of it: it is not only others that speak of it.
+    pub(in crate::engine) vouched: bool,
+    /// More than talk: we are connected to it, a server of it has answered, or a server of a cluster that we are connected to has had a
+    /// link to it for a while. Nothing is told of clusters that are not.
+    pub(in crate::engine) proven: bool,
+    /// When it was first spoken of.
+    pub(in crate::engine) named: Mono,
+    /// When a server of it last answered a beat, heard by whoever.
+    pub(in crate::engine) answered: Option<Mono>,
     pub(in crate::engine) vantage: Option<Vantage>,
     pub(in crate::engine) rounds: Rounds,
     pub(in crate::engine) servers: Vec<ServerIx>,
@@ -91,6 +100,10 @@ impl Cluster {
         Self {
             name,
             held: Held::new(ClusterState::Unknown, now),
+            vouched: false,
+            proven: false,
+            named: now.mono,
+            answered: None,
             vantage: None,
             rounds: Rounds::default(),
             servers: Vec::new(),
@@ -147,6 +160,13 @@ pub(in crate::engine) struct Server {
     pub(in crate::engine) chased: Option<Chase>,
     /// Ids of its latest former lives, oldest first, bounded.
     pub(in crate::engine) former: VecDeque<ServerId>,
+    /// When this life last answered a beat, heard by whoever.
+    pub(in crate::engine) answered: Option<Mono>,
+    /// It was asked for beats for long and has never answered in this life, though others of its cluster do: who speaks in its name
+    /// need not be a server.
+    pub(in crate::engine) unproven: bool,
+    /// It went on answering after a message that said it had stopped: the next such message proves nothing.
+    pub(in crate::engine) disproved: bool,
 }
 
 /// Questions for a report that is late.

@@ -158,6 +158,7 @@ impl History {
         mut each: impl FnMut(IncidentEvent),
     ) -> Result<(), HistoryError> {
         let context = jetstream::context(&self.client, 1);
+        let mut skipped: BTreeMap<String, (u64, String)> = BTreeMap::new();
         for lane in ["alert", "silenced"] {
             let subject = format!("{}.{lane}.>", self.prefix);
             let from =
@@ -166,7 +167,11 @@ impl History {
             let read = scan(&context, what, |message| match Alert::read(&message.payload) {
                 Ok(alert) => each(alert.to_model()),
                 Err(error) => {
-                    tracing::warn!(subject = %message.subject, error = chain(&error), "a stored message is skipped");
+                    let (count, first) = skipped.entry(chain(&error)).or_default();
+                    *count += 1;
+                    if first.is_empty() {
+                        *first = message.subject.to_string();
+                    }
                 }
             });
             read.await.map_err(|error| match error {
@@ -175,6 +180,9 @@ impl History {
                     HistoryError::JetStream { stream: self.stream.clone(), source }
                 }
             })?;
+        }
+        for (error, (count, first)) in skipped {
+            tracing::warn!(count, first, error, "stored messages are skipped");
         }
         Ok(())
     }

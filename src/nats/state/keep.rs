@@ -12,12 +12,15 @@ use crate::metrics::Metrics;
 use crate::model::ids::Link;
 use crate::model::incident::Memory;
 use crate::model::snapshot::Snapshot;
+use crate::model::time::Mono;
 use crate::nats::backoff::Backoff;
 use crate::nats::jetstream::{JetStreamError, chain};
 use crate::nats::lease::Duty;
+use crate::nats::scan::ScanError;
+use crate::wire::record;
 use async_nats::Client;
 use async_nats::jetstream::ErrorCode;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
@@ -28,6 +31,8 @@ use tokio_util::sync::CancellationToken;
 const PACE: Duration = Duration::from_secs(1);
 /// Longest time between two looks at whether there is something to write.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often it is looked whether a newer gatewatch writes the same keys.
+const LOOK_FOR_NEWER: Duration = Duration::from_secs(30);
 /// How long the last round may take at the end.
 const LAST_ROUND: Duration = Duration::from_secs(2);
 
@@ -97,6 +102,7 @@ impl StateKeeper {
             fresh: false,
             revision: 0,
             failing: false,
+            newer: BTreeMap::new(),
         };
         let snapshots = &mut self.snapshots;
         snapshots.mark_unchanged();
@@ -162,6 +168,8 @@ struct Writer {
     /// Of the latest write. Revisions of a bucket only grow.
     revision: u64,
     failing: bool,
+    /// When keys that every gatewatch writes were last looked at, and whether a newer one has written them.
+    newer: BTreeMap<String, (Mono, bool)>,
 }
 
 impl Writer {
@@ -219,8 +227,41 @@ impl Writer {
         Ok(())
     }
 
+    /// Whether a newer gatewatch keeps this key: its record is left alone. Incidents have keys of their own.
+    async fn kept_by_newer(&mut self, key: &str) -> Result<bool, JetStreamError> {
+        if ![record::SNAPSHOT_KEY, record::LINKS_KEY].contains(&key) {
+            return Ok(false);
+        }
+        let (now, before) = (self.clock.mono(), self.newer.get(key).copied());
+        if let Some((at, newer)) = before
+            && now.since(at) < LOOK_FOR_NEWER
+        {
+            return Ok(newer);
+        }
+        let newer = match self.bucket.get(key).await {
+            Ok(stored) => stored.is_some_and(|stored| record::is_newer(&stored)),
+            Err(ScanError::NoStream) => false,
+            Err(ScanError::JetStream(error)) => return Err(error),
+        };
+        self.newer.insert(key.to_owned(), (now, newer));
+        if newer {
+            self.metrics.newer_records.bump();
+        }
+        if newer && !before.is_some_and(|(_, newer)| newer) {
+            tracing::warn!(
+                key,
+                "a newer gatewatch has written this record: it is left as it is. If none runs any more, delete the key, and this \
+                 one will write it"
+            );
+        }
+        Ok(newer)
+    }
+
     /// Writes or deletes one key. Returns whether the bucket turned out to be another one than before.
     async fn write(&mut self, key: &str, value: Option<Vec<u8>>) -> Result<bool, JetStreamError> {
+        if self.kept_by_newer(key).await? {
+            return Ok(false);
+        }
         let written = match value {
             Some(value) => self.bucket.put(key, value).await,
             None => self.bucket.delete(key).await,

@@ -102,5 +102,8 @@ pub async fn read_snapshot(client: &Client, bucket: &str) -> Result<Snapshot, St
 }
 
 fn readable<T>(key: &str, read: Result<T, ReadError>) -> Option<T> {
-    read.inspect_err(|error| tracing::warn!(key, error = chain(error), "a stored record is skipped")).ok()
+    read.inspect_err(|error| {
+        tracing::warn!(key, error = chain(error), "a stored record is skipped and left alone");
+    })
+    .ok()
 }

@@ -77,6 +77,12 @@ pub enum DecodeError {
         /// Its size.
         bytes: usize,
     },
+    /// The payload is compressed, which nobody asked for: servers compress only what they are asked to.
+    #[error("{what}: the payload is compressed; does another program ask servers in the name of gatewatch?")]
+    Compressed {
+        /// What the message claims to be.
+        what: What,
+    },
     /// The payload is not JSON, or a field has another type than expected.
     #[error("{what}: the payload cannot be read; is this server of a supported version?")]
     Malformed {
@@ -154,6 +160,7 @@ impl DecodeError {
         match self {
             Self::BadNumber { .. } => "bad_number",
             Self::TooBig { .. } => "too_big",
+            Self::Compressed { .. } => "compressed",
             Self::Malformed { .. } => "malformed",
             Self::Missing { .. } => "missing",
             Self::Refused { .. } => "refused",
@@ -170,6 +177,7 @@ impl DecodeError {
         match self {
             Self::BadNumber { what, .. }
             | Self::TooBig { what, .. }
+            | Self::Compressed { what }
             | Self::Malformed { what, .. }
             | Self::Missing { what, .. }
             | Self::Refused { what, .. }

@@ -58,7 +58,11 @@ pub(super) fn time(text: &str) -> Option<DateTime<Utc>> {
     (time.year() > 1).then_some(time)
 }
 
-/// A span as the servers write it: `1y2d3h4m5s`, and `1.5ms` or `250µs` where Go's own form is used. `None` when it is neither.
+/// Longer than any server has run, and short enough that sums with it stay far from every bound.
+const LONGEST: Duration = Duration::from_secs(1_000 * 365 * 86_400);
+
+/// A span as the servers write it: `1y2d3h4m5s`, and `1.5ms` or `250µs` where Go's own form is used. `None` when it is neither, or
+/// beyond all time.
 pub(super) fn span(text: &str) -> Option<Duration> {
     let (mut rest, mut total) = (text, Duration::ZERO);
     while !rest.is_empty() {
@@ -69,7 +73,7 @@ pub(super) fn span(text: &str) -> Option<Duration> {
             .checked_add(Duration::try_from_secs_f64(number * seconds_in(&rest[digits..unit])?).ok()?)?;
         rest = &rest[unit..];
     }
-    (!text.is_empty()).then_some(total)
+    (!text.is_empty() && total <= LONGEST).then_some(total)
 }
 
 fn seconds_in(unit: &str) -> Option<f64> {

@@ -32,6 +32,9 @@ use subject::Heard;
 /// Largest payload that is looked at, in bytes. Real ones are below 100 KiB; a server's default limit is 1 MiB.
 pub const MAX_PAYLOAD: usize = 4 << 20;
 
+/// How gzip, snappy and s2 streams begin: the compressions that servers know.
+const COMPRESSED: [&[u8]; 3] = [b"\x1f\x8b", b"\xff\x06\x00\x00sNaPpY", b"\xff\x06\x00\x00S2sTwO"];
+
 /// Decodes what one vantage hears.
 ///
 /// Keeps state only to hand out shared names without allocating, to add up connection advisories, and to count.
@@ -120,6 +123,9 @@ impl Decoder {
         }
         if payload.is_empty() && heard.is_answer() {
             return Ok(Decoded::Nothing);
+        }
+        if COMPRESSED.iter().any(|magic| payload.starts_with(magic)) {
+            return Err(DecodeError::Compressed { what });
         }
         let names = &mut self.names;
         let fact = match heard {
