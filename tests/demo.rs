@@ -88,9 +88,8 @@ fn a_kept_demonstration_can_be_broken_looked_at_and_healed_from_another_terminal
         place.command(&["run", "--config", &file, "--color", "never", "--set", "instance.name=second"]);
     let mut daemon = daemon.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let log = BufReader::new(daemon.stderr.take().unwrap()).lines();
-    let is_sound =
-        |line: &String| line.contains("the connection of gatewatch into") && line.contains("is sound");
-    assert_eq!(log.map_while(Result::ok).filter(is_sound).take(3).count(), 3);
+    // One of them tells, that of the demonstration: the other one watches.
+    assert!(log.map_while(Result::ok).any(|line| line.contains("standing by")));
     // From here on nobody reads its log, which must not matter.
     signal(&daemon, "-TERM");
     assert_eq!(daemon.wait().unwrap().code(), Some(0));

@@ -162,7 +162,7 @@ impl Turn<'_> {
         reports.last = Some(at);
         self.world.servers[ix].heard_at = Some(at);
         let unknown = self.world.servers[ix].held.state == ServerState::Unknown;
-        if !self.awaits_proof(ix) && (unknown || !self.by_beats(ix)) {
+        if !self.is_unproven(ix) && (unknown || !self.by_beats(ix)) {
             self.revive(ix, vantage);
         }
         Some(ix)
@@ -359,7 +359,7 @@ impl Turn<'_> {
 
     fn config(&mut self, vantage: ClusterIx, at: Mono, report: &ConfigReport) {
         let Some(ix) = self.introduce(&report.server) else { return };
-        if self.world.servers[ix].held.state == ServerState::Unknown && !self.awaits_proof(ix) {
+        if self.world.servers[ix].held.state == ServerState::Unknown && !self.is_unproven(ix) {
             self.revive(ix, vantage);
         }
         let home = self.world.servers[ix].cluster;
@@ -388,7 +388,7 @@ impl Turn<'_> {
 
     fn leaving(&mut self, who: &ServerIdentity) {
         let Some(ix) = self.introduce(who) else { return };
-        if self.world.servers[ix].held.state != ServerState::Stopped && !self.awaits_proof(ix) {
+        if self.world.servers[ix].held.state != ServerState::Stopped && !self.is_unproven(ix) {
             let says = Says::LameDuck { server: self.world.servers[ix].key.clone() };
             let evidence = vec![self.evidence(says)];
             self.set_server(ix, ServerState::Leaving, evidence);
@@ -397,7 +397,7 @@ impl Turn<'_> {
 
     fn stopped(&mut self, who: &ServerIdentity) {
         let Some(ix) = self.introduce(who) else { return };
-        if self.world.servers[ix].disproved || self.awaits_proof(ix) {
+        if self.world.servers[ix].disproved || self.is_unproven(ix) {
             self.world.refused.false_ends += u64::from(self.world.servers[ix].disproved);
             return;
         }

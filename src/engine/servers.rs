@@ -26,7 +26,7 @@ impl Turn<'_> {
         match self.world.servers[ix].held.state {
             ServerState::Live | ServerState::Leaving => {}
             ServerState::Unknown => {
-                if self.awaits_proof(ix) {
+                if self.is_unproven(ix) {
                     self.judge_unproven(ix);
                 }
                 return;
@@ -91,7 +91,7 @@ impl Turn<'_> {
 
     /// Whether a server that nobody has heard of before is believed to be there only once it answers: others of its cluster do, and
     /// anybody may publish in its name.
-    pub(super) fn awaits_proof(&self, ix: ServerIx) -> bool {
+    pub(super) fn is_unproven(&self, ix: ServerIx) -> bool {
         let server = &self.world.servers[ix];
         let silent = server.held.state == ServerState::Unknown && server.heard.newest().is_none();
         silent && (server.unproven || (self.by_beats(ix) && self.others_answer(ix)))

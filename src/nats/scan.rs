@@ -66,10 +66,8 @@ pub(super) async fn scan(
 }
 
 async fn create(context: &Context, what: Scan<'_>) -> Result<Consumer<pull::Config>, ScanError> {
-    // A consumer without a name would be made on a subject that is more than we ask permission for.
-    let inbox = context.client().new_inbox();
+    // Without a name: the subject on which such are created allows no lasting ones.
     let config = pull::Config {
-        name: inbox.rsplit('.').next().map(str::to_owned),
         description: Some("gatewatch reads once".to_owned()),
         ack_policy: AckPolicy::None,
         deliver_policy: what.from,

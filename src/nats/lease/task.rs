@@ -80,6 +80,7 @@ impl LeaseKeeper {
             open: Reading::new(record::INCIDENT_KEYS, record::read_incident),
             reads: 0,
             said: String::new(),
+            stands_by: None,
             parts: self,
         };
         leave.run_until_cancelled(task.contend()).await;
@@ -103,6 +104,8 @@ struct Task {
     reads: u32,
     /// The last trouble that was logged.
     said: String,
+    /// For whom it was last said that this one stands by.
+    stands_by: Option<String>,
 }
 
 impl Task {
@@ -151,6 +154,7 @@ impl Task {
         if duty == self.duty {
             self.parts.usher.extend(self.machine.speaks_until());
             if duty == Duty::Standby {
+                self.say_who_speaks();
                 self.look_into_the_store().await;
             }
             return;
@@ -159,10 +163,8 @@ impl Task {
         match duty {
             Duty::Standby => {
                 self.parts.usher.extend(self.machine.speaks_until());
-                tracing::info!(
-                    speaker = self.speaker(),
-                    "standing by: another gatewatch speaks, or none can be asked"
-                );
+                tracing::info!(instance = self.parts.instance, "this gatewatch speaks no more");
+                self.stands_by = None;
                 self.parts.usher.call(Call::Hush).await;
             }
             Duty::Speaker => {
@@ -186,8 +188,13 @@ impl Task {
         self.parts.duty.send_replace(duty);
     }
 
-    fn speaker(&self) -> &str {
-        self.store.holder.as_ref().map_or("unknown", |lease| lease.instance.as_str())
+    fn say_who_speaks(&mut self) {
+        let other = |lease: &&Lease| lease.process != self.store.own.process;
+        let Some(Lease { instance: speaker, .. }) = self.store.holder.as_ref().filter(other) else { return };
+        if self.stands_by.as_ref() != Some(speaker) {
+            tracing::info!(speaker, "standing by: another gatewatch speaks, this one watches");
+            self.stands_by = Some(speaker.clone());
+        }
     }
 
     async fn look_into_the_store(&mut self) {
