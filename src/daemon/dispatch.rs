@@ -17,6 +17,7 @@ use crate::model::transition::{Change, Transition};
 use crate::nats::heard::Request;
 use crate::nats::probe::{NotTaken, Prober};
 use crate::nats::publish::{Message, Publisher};
+use crate::nats::voices::Voices;
 use crate::wire::advisory::Advisories;
 use crate::wire::text;
 use std::collections::{BTreeMap, VecDeque};
@@ -33,6 +34,7 @@ pub(super) struct Dispatch {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) prober: Prober,
     pub(super) publisher: Publisher,
+    pub(super) voices: Voices,
     pub(super) advisories: Advisories,
     pub(super) metrics: Arc<Metrics>,
     /// What became of requests to forget.
@@ -73,6 +75,7 @@ impl Sink for Dispatch {
 
     fn speaks(&mut self, untold_since: Option<Mono>) {
         let Some(since) = untold_since else {
+            self.voices.hush();
             self.hushed.get_or_insert_default();
             return;
         };

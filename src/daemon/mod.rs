@@ -268,6 +268,7 @@ impl Daemon {
             requests,
             prober,
             publisher: publisher.clone(),
+            voices,
             advisories,
             metrics: Arc::clone(&metrics),
             outcomes,

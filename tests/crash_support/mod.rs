@@ -324,7 +324,10 @@ impl Rig {
             outcome.complaints.push("no event is stored, or they cannot be read".to_owned());
         }
         if !flushed {
-            outcome.complaints.push("gatewatch did not end in order".to_owned());
+            let log = std::fs::read_to_string(self.log()).unwrap();
+            let lines: Vec<&str> = log.lines().collect();
+            let end = lines[lines.len().saturating_sub(20)..].join("\n");
+            outcome.complaints.push(format!("gatewatch did not end in order; its log ends with:\n{end}"));
         }
         outcome
     }

@@ -12,6 +12,7 @@ use gatewatch::model::time::Mono;
 use gatewatch::nats::history::History;
 use gatewatch::nats::state::read_snapshot;
 use rustix::process::{Pid, Signal, kill_process};
+use std::collections::BTreeSet;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ pub(crate) struct Audience {
     pub(crate) client: Client,
     pub(crate) clock: Clock,
     subscriber: async_nats::Subscriber,
+    /// The ids that were heard.
+    heard: BTreeSet<String>,
     history: History,
     bucket: String,
 }
@@ -87,7 +90,14 @@ impl Audience {
         client.flush().await.unwrap();
         let settings = stage::settings(lab, &[]).alerts;
         let history = History::new(client.clone(), &settings);
-        Self { client, clock: Clock::start(), subscriber, history, bucket: settings.bucket }
+        Self {
+            client,
+            clock: Clock::start(),
+            subscriber,
+            heard: BTreeSet::new(),
+            history,
+            bucket: settings.bucket,
+        }
     }
 
     /// Who speaks by the lease.
@@ -139,7 +149,8 @@ impl Audience {
         })
     }
 
-    /// When an alert of this stage was heard, and which.
+    /// When an alert of this stage was heard for the first time, and which. An alert may be told once more around a cut and its heal,
+    /// under the same id.
     pub(crate) async fn hears(&mut self, stage: &str) -> Message {
         loop {
             let message = self.next(SOON).await.unwrap_or_else(|| panic!("nothing {stage} is heard"));
@@ -149,7 +160,8 @@ impl Audience {
                 message.text("id"),
                 message.text("source")
             );
-            if message.text("stage") == stage {
+            let new = self.heard.insert(message.text("id").to_owned());
+            if new && message.text("stage") == stage {
                 return message;
             }
         }
@@ -159,6 +171,7 @@ impl Audience {
     pub(crate) async fn rest(&mut self, silence: Duration) -> Vec<Message> {
         let mut heard = Vec::new();
         while let Some(message) = self.next(silence).await {
+            self.heard.insert(message.text("id").to_owned());
             heard.push(message);
         }
         heard

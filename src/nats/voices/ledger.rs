@@ -194,6 +194,11 @@ impl Ledger {
         again
     }
 
+    /// Forgets everything that was told.
+    pub(super) fn forget(&mut self) {
+        self.told.clear();
+    }
+
     /// Whether anything is remembered.
     pub(super) fn is_empty(&self) -> bool {
         self.told.is_empty()

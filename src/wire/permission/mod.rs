@@ -175,7 +175,11 @@ impl Names {
         ] {
             list.publish(capability, format!("$JS.API.STREAM.MSG.GET.{stream}"));
         }
-        for (stream, capability) in [(&self.alerts_stream, For::ReadHistory), (&bucket, For::ReadState)] {
+        for (stream, capability) in [
+            (&self.alerts_stream, For::ReadHistory),
+            (&self.events_stream, For::CheckStored),
+            (&bucket, For::ReadState),
+        ] {
             list.publish(capability, format!("$JS.API.CONSUMER.CREATE.{stream}"));
             list.publish(capability, format!("$JS.API.CONSUMER.MSG.NEXT.{stream}.*"));
             list.publish(capability, format!("$JS.API.CONSUMER.DELETE.{stream}.*"));
