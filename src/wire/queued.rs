@@ -8,7 +8,8 @@ use super::json::ReadError;
 use super::record;
 use crate::model::incident::IncidentId;
 use chrono::{DateTime, Utc};
-use serde::{Deserialize, Serialize};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 const WHAT: &str = "a message of the outbox";
 
@@ -35,12 +36,27 @@ pub struct Queued {
 struct Head {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     incident: Option<String>,
+    #[serde(deserialize_with = "subject")]
     subject: String,
     id: String,
     headers: Vec<(String, String)>,
     at: Stamp,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     may_be_left_out: bool,
+}
+
+/// A subject that can be published on: one that cannot would keep what comes after it from being stored.
+fn subject<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let subject = String::deserialize(deserializer)?;
+    let is_token = |token: &str| {
+        !matches!(token, "" | "*" | ">")
+            && !token.contains(|char: char| char.is_whitespace() || char.is_control())
+    };
+    if subject.split('.').all(is_token) {
+        Ok(subject)
+    } else {
+        Err(D::Error::custom("not a subject to publish on"))
+    }
 }
 
 /// The record of a message.
@@ -121,6 +137,14 @@ mod tests {
         for damaged in [&b""[..], b"\n", b"{\"version\":1", b"\xff\xfe\n{}", b"{\"version\":1}\n{}"] {
             let error = read(damaged).unwrap_err();
             assert!(matches!(error, ReadError::Malformed { .. }), "{error:?}");
+        }
+    }
+
+    #[test]
+    fn a_subject_that_nobody_can_publish_on_is_refused() {
+        for subject in ["", "a..b", "gatewatch.>", "a.*", "a b", "a.b\r\nPUB c", ".a", "a."] {
+            let written = write(&Queued { subject: subject.to_owned(), ..message(None) });
+            assert!(matches!(read(&written), Err(ReadError::Malformed { .. })), "{subject:?}");
         }
     }
 }

@@ -19,7 +19,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
 
-const TARGETS: [&str; 10] = [
+const TARGETS: [&str; 11] = [
     "advisory",
     "capture",
     "config",
@@ -28,6 +28,7 @@ const TARGETS: [&str; 10] = [
     "jetstream",
     "record",
     "replay",
+    "rights",
     "system",
     "token",
 ];

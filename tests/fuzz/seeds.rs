@@ -14,7 +14,13 @@ pub(crate) fn of(target: &str) -> Vec<(String, Vec<u8>)> {
     let mut seeds = files(&root().join("fuzz/corpus").join(target));
     match target {
         "advisory" => ["alert", "event"].iter().for_each(|kind| seeds.extend(golden(kind))),
-        "record" => seeds.extend(golden("record")),
+        "record" => {
+            seeds.extend(golden("record"));
+            seeds.extend([
+                text("lease", "{\"version\":1,\"instance\":\"a\",\"process\":\"01M\",\"since\":\"2026-01-01T00:00:00.000000Z\"}"),
+                text("queued", "{\"version\":1,\"subject\":\"a.b\",\"id\":\"I.1\",\"headers\":[[\"Nats-Msg-Id\",\"I.1\"]],\"at\":\"2026-01-01T00:00:00.000000Z\"}\n{}"),
+            ]);
+        }
         "capture" | "replay" => seeds.extend(recordings()),
         "config" => seeds.extend(files(&root().join("../examples")).into_iter().filter(|(name, _)| name.ends_with("toml"))),
         "greeting" => seeds.push(text("own", "INFO {\"server_id\":\"NA\",\"gateway\":\"east\",\"gateway_nrp\":true} \r\n")),
@@ -22,6 +28,10 @@ pub(crate) fn of(target: &str) -> Vec<(String, Vec<u8>)> {
         "jetstream" => seeds.extend([
             text("error", r#"{"type":"io.nats.jetstream.api.v1.stream_info_response","error":{"code":404,"err_code":10059,"description":"stream not found"}}"#),
             text("ack", r#"{"stream":"GATEWATCH_ALERTS","seq":3,"duplicate":true,"domain":"d"}"#),
+        ]),
+        "rights" => seeds.extend([
+            text("refusal", "Permissions Violation for Publish to \"$SYS.REQ.SERVER.NA.IDZ\"\n"),
+            text("granted", "\n{\"server\":{},\"data\":{\"user\":\"u\",\"permissions\":{\"publish\":{\"allow\":[\"$JS.API.>\"],\"deny\":null},\"subscribe\":{\"allow\":[\"_INBOX.*\"]}}}}"),
         ]),
         "system" => seeds.extend(messages()),
         "engine" => seeds.extend([

@@ -1,7 +1,7 @@
 //! What gatewatch wrote once and reads back: advisories, records and wishes. What is read can be written, and says the same again.
 
 use gatewatch::wire::advisory::{Advisories, Alert, Event};
-use gatewatch::wire::{ReadError, record, wish};
+use gatewatch::wire::{ReadError, queued, record, wish};
 
 /// An alert or an event.
 pub(super) fn advisory(data: &[u8]) {
@@ -10,13 +10,15 @@ pub(super) fn advisory(data: &[u8]) {
     settles(data, Event::read, |event| serde_json::to_vec(event).unwrap());
 }
 
-/// Any record of the bucket.
+/// Any record of the buckets, and a message of the outbox.
 pub(super) fn record(data: &[u8]) {
     settles(data, record::read_incident, record::write_incident);
     settles(data, record::read_links, |links: &Vec<_>| {
         record::write_links(links, chrono::DateTime::UNIX_EPOCH)
     });
     settles(data, record::read_snapshot, record::write_snapshot);
+    settles(data, record::read_lease, record::write_lease);
+    settles(data, queued::read, queued::write);
     settles(data, wish::read_silence, wish::write_silence);
     settles(data, wish::read_forget, wish::write_forget);
 }

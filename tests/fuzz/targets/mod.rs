@@ -26,6 +26,7 @@ pub(crate) const TARGETS: &[Target] = &[
     Target { name: "jetstream", run: operator::jetstream },
     Target { name: "record", run: bodies::record },
     Target { name: "replay", run: recording::replayed },
+    Target { name: "rights", run: operator::rights },
     Target { name: "system", run: system::messages },
     Target { name: "token", run: operator::token },
 ];

@@ -1,9 +1,10 @@
-//! Smaller decoders: the config file, greetings of gateway ports, escaped names, answers of JetStream.
+//! Smaller decoders: the config file, greetings of gateway ports, escaped names, answers of JetStream, what a user may do.
 
 use async_nats::jetstream::response::Response;
 use async_nats::jetstream::stream;
 use gatewatch::config::settings::Settings;
 use gatewatch::wire::advisory::Advisories;
+use gatewatch::wire::permission::{Granted, Names, Tier, User, covering, missing, violation};
 use gatewatch::wire::sys::{MAX_NAME, greeting};
 use gatewatch::wire::token;
 use std::io::{Seek, Write};
@@ -49,6 +50,29 @@ pub(super) fn token(data: &[u8]) {
         assert_eq!(token::escape(&name), *text);
     }
     drop(Advisories::new(&text, &text));
+}
+
+/// What a server says that a user may do, and how it refuses something. A first line is the refusal, the rest the answer.
+pub(super) fn rights(data: &[u8]) {
+    let (line, answer) = data.split_at(data.iter().position(|byte| *byte == b'\n').unwrap_or(0));
+    if let Some((act, subject)) = violation(&String::from_utf8_lossy(line)) {
+        for user in [User::System, User::Alerts] {
+            let listed = Names::default().permissions(user, Tier::Creates);
+            let found = covering(&listed, act, subject);
+            assert!(found.is_none_or(|permission| permission.act == act));
+        }
+    }
+    if let Some(granted) = Granted::read(answer) {
+        let listed = Names::default().permissions(User::Alerts, Tier::Creates);
+        let lacks = missing(&listed, &granted);
+        assert!(
+            lacks.is_empty() || granted != Granted::default(),
+            "nothing is denied, and yet something is missing"
+        );
+        for (act, subject) in lacks.iter().flat_map(|lack| &lack.denied) {
+            assert!(listed.iter().any(|one| one.act == *act && one.subject == *subject));
+        }
+    }
 }
 
 /// What JetStream answers, as it is read for streams, buckets and acks.
