@@ -51,7 +51,7 @@ async fn main() -> ExitCode {
         }
     }
     let kills = rig.kills;
-    let log = std::env::temp_dir().join("gatewatch-crash.log");
+    let log = std::env::temp_dir().join(format!("gatewatch-crash-{}.log", std::process::id()));
     let own = rig.log();
     let keep = std::fs::read(&own).unwrap_or_default();
     let outcome = rig.finish().await;

@@ -201,15 +201,15 @@ impl Machine {
         if answer == Answer::Failed {
             return self.failed(sent, now);
         }
-        self.failing = None;
-        self.open_until = Mono::default();
         let timing = self.timing;
         match answer {
             Answer::Won(revision) => {
+                self.settled();
                 self.held = Some((revision, sent + (timing.ttl - timing.margin)));
                 self.seen = None;
                 self.next = (Action::Claim(revision), sent + timing.renew);
             }
+            // A store may be able to read and not to write, as one without a quorum: only what is written shows that it is whole.
             Answer::Free => self.claim(0, now),
             // Written by us, though we never heard so: its time is not known, so it is written anew.
             Answer::Held(revision, Holder::Own) => {
@@ -231,16 +231,28 @@ impl Machine {
                 if now.since(since) >= timing.ttl {
                     self.claim(revision, now);
                 } else {
+                    self.settled();
                     self.next = (Action::Look, sent + timing.look);
                 }
             }
             Answer::Lost => {
                 // Whoever renews has lost it; whoever merely tried looks at once who has it.
+                self.settled();
                 self.held = None;
                 self.next = (Action::Look, now);
             }
             Answer::Failed => debug_assert!(false, "handled above, asked {action:?}"),
         }
+    }
+
+    /// Whether the store has failed, and nothing has shown since that it is whole.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.is_some()
+    }
+
+    fn settled(&mut self) {
+        self.failing = None;
+        self.open_until = Mono::default();
     }
 
     fn claim(&mut self, over: u64, now: Mono) {
@@ -257,9 +269,7 @@ impl Machine {
         self.next = (Action::Look, now.max(sent + timing.look) + timing.within / 20);
         // It waited for longer than it would have if it had run: that says nothing about the store.
         if now.since(sent) > timing.within * 2 {
-            self.failing = None;
-            self.open_until = Mono::default();
-            return;
+            return self.settled();
         }
         let first = match self.failing {
             Some((first, last)) if now.since(last) <= timing.ttl => first,

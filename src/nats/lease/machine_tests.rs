@@ -287,6 +287,29 @@ fn who_is_refused_at_once_speaks_after_two_thirds_of_the_time() {
     assert!(now >= 2_000, "{now}");
 }
 
+/// As a leader without a quorum does.
+#[test]
+fn a_store_that_can_be_read_and_not_written_is_as_good_as_none() {
+    for holder in [Holder::Own, Holder::Other, Holder::Nobody] {
+        let mut machine = Machine::new(TIMING(), at(0));
+        let (mut now, mut open_since) = (0, None);
+        while now < 20_000 {
+            let answer = machine.due(at(now)).map(|action| match action {
+                Action::Look => Answer::Held(1, holder),
+                Action::Claim(_) => Answer::Failed,
+            });
+            answer.into_iter().for_each(|answer| machine.answered(answer, at(now + 5)));
+            now += 10;
+            match (open_since, machine.duty(at(now))) {
+                (None, Duty::Open) => open_since = Some(now),
+                (Some(_), duty) => assert_eq!(duty, Duty::Open, "{holder:?} after {now} ms"),
+                (None, duty) => assert_eq!(duty, Duty::Standby),
+            }
+        }
+        assert!(open_since.is_some_and(|since| since <= 5_500), "{holder:?}: {open_since:?}");
+    }
+}
+
 #[test]
 fn a_lease_that_was_given_up_is_taken_at_the_next_look() {
     let mut world = World::new(6, 2, Some(TTL));

@@ -115,6 +115,9 @@ impl Task {
             if let Some(action) = self.machine.due(now) {
                 let answer = self.ask(action).await;
                 self.machine.answered(answer, self.parts.clock.mono());
+                if !self.machine.is_failing() && !std::mem::take(&mut self.said).is_empty() {
+                    tracing::info!("the lease can be reached again");
+                }
             } else {
                 let end = self.machine.speaks_until();
                 let wake = self.machine.wake();
@@ -131,12 +134,7 @@ impl Task {
         }
         let answer = timeout(self.timing.within, self.store.act(action)).await;
         let trouble = match answer {
-            Ok(Ok(answer)) => {
-                if !std::mem::take(&mut self.said).is_empty() {
-                    tracing::info!("the lease can be reached again");
-                }
-                return answer;
-            }
+            Ok(Ok(answer)) => return answer,
             Ok(Err(error)) => say(&error),
             Err(_) => "no answer in time".to_owned(),
         };
