@@ -2,6 +2,7 @@
 
 #[path = "crash_support/mod.rs"]
 mod crash_support;
+mod kept;
 
 use crash_support::{Dice, Rig};
 use std::time::Duration;

@@ -4,6 +4,7 @@
 
 #[path = "logins/jwt.rs"]
 mod jwt;
+mod kept;
 #[path = "logins/pki.rs"]
 mod pki;
 mod stage;

@@ -22,6 +22,8 @@
 
 #[path = "../catalogue_support/mod.rs"]
 mod catalogue_support;
+#[path = "../kept/mod.rs"]
+mod kept;
 #[path = "../story/mod.rs"]
 mod story;
 

@@ -13,6 +13,8 @@
 
 #[path = "../crash_support/mod.rs"]
 mod crash_support;
+#[path = "../kept/mod.rs"]
+mod kept;
 
 use clap::Parser;
 use crash_support::{Dice, Rig};

@@ -14,6 +14,8 @@
     reason = "a benchmark prints what it measured, and fails loudly"
 )]
 
+#[path = "../kept/mod.rs"]
+mod kept;
 #[path = "../stage/mod.rs"]
 mod stage;
 

@@ -7,7 +7,7 @@
 #![allow(dead_code, reason = "each user has its part")]
 #![expect(clippy::unwrap_used, reason = "a rig that cannot go on fails")]
 
-use async_nats::jetstream::consumer::{AckPolicy, pull};
+use crate::kept::kept;
 use futures::StreamExt;
 use gatewatch::lab::{Fault, Path as Way, Side, Supercluster};
 use rustix::process::{Pid, Signal, kill_process};
@@ -355,27 +355,8 @@ impl Rig {
     }
 
     async fn kept(&self, stream: &str) -> Option<Vec<async_nats::Message>> {
-        let read = async {
-            let client = self.vault.servers()[0].app_client().await.ok()?;
-            let stream = async_nats::jetstream::new(client).get_stream(stream).await.ok()?;
-            let unacked = pull::Config { ack_policy: AckPolicy::None, ..Default::default() };
-            let consumer = stream.create_consumer(unacked).await.ok()?;
-            let mut left = consumer.cached_info().num_pending;
-            let mut kept = Vec::new();
-            while left > 0 {
-                let mut batch = consumer.fetch().max_messages(500).messages().await.ok()?;
-                let before = left;
-                while let Some(message) = batch.next().await {
-                    kept.push(message.ok()?.message);
-                    left = left.saturating_sub(1);
-                }
-                if left == before {
-                    return None;
-                }
-            }
-            Some(kept)
-        };
-        timeout(Duration::from_secs(30), read).await.ok()?
+        let client = self.vault.servers()[0].app_client().await.ok()?;
+        timeout(Duration::from_secs(30), kept(&client, stream)).await.ok()?.ok()
     }
 }
 

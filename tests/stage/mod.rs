@@ -4,7 +4,7 @@
 #![allow(dead_code, reason = "each user of the stage has its own part of it")]
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a stage that cannot be set fails its story")]
 
-use async_nats::jetstream::consumer::{AckPolicy, pull};
+use crate::kept::kept_within;
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::config::Override;
@@ -126,19 +126,8 @@ impl Stage {
     /// Everything that a stream keeps, oldest first.
     pub(crate) async fn stored(&self, stream: &str) -> Vec<Message> {
         let client = self.lab.servers()[0].app_client().await.unwrap();
-        let stream = async_nats::jetstream::new(client).get_stream(stream).await.unwrap();
-        let unacked = pull::Config { ack_policy: AckPolicy::None, ..Default::default() };
-        let consumer = stream.create_consumer(unacked).await.unwrap();
-        let mut left = consumer.cached_info().num_pending;
-        let mut kept = Vec::new();
-        while left > 0 {
-            let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
-            while let Some(message) = batch.next().await {
-                kept.push(self.message(&message.unwrap()));
-                left -= 1;
-            }
-        }
-        kept
+        let kept = kept_within(WHOLE_WITHIN, &client, stream).await.unwrap();
+        kept.iter().map(|message| self.message(message)).collect()
     }
 
     fn message(&self, message: &async_nats::Message) -> Message {

@@ -19,6 +19,8 @@ mod faults;
 mod hostile;
 mod impact;
 mod intent;
+#[path = "../kept/mod.rs"]
+mod kept;
 mod replicas;
 #[path = "../stage/mod.rs"]
 mod stage;

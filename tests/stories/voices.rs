@@ -84,7 +84,9 @@ impl Ears {
             }
         };
         if tokio::time::timeout(SOON, all).await.is_err() {
-            panic!("{what}: not heard by all: {}", shown(&self.heard()));
+            let heard = self.heard();
+            let last = heard.values().next().and_then(|own| own.last()).map(|(_, body, _)| body);
+            panic!("{what}: not heard by all: {}\nthe last: {last:#?}", shown(&heard));
         }
     }
 

@@ -2,9 +2,9 @@
 
 #![allow(dead_code, reason = "each user of the troupe has its own part of it")]
 
+use crate::kept::kept_within;
 use crate::stage::{self, Message};
 use async_nats::Client;
-use async_nats::jetstream::consumer::{AckPolicy, pull};
 use futures::StreamExt;
 use gatewatch::clock::Clock;
 use gatewatch::lab::Supercluster;
@@ -183,22 +183,12 @@ impl Audience {
 
     /// Stage and `Nats-Msg-Id` of every alert that is stored, in their order.
     pub(crate) async fn stored(&self) -> Vec<(String, String)> {
-        let context = async_nats::jetstream::new(self.client.clone());
-        let stream = context.get_stream("GATEWATCH_ALERTS").await.unwrap();
-        let unacked = pull::Config { ack_policy: AckPolicy::None, ..Default::default() };
-        let consumer = stream.create_consumer(unacked).await.unwrap();
-        let mut left = consumer.cached_info().num_pending;
-        let mut kept = Vec::new();
-        while left > 0 {
-            let mut batch = consumer.fetch().max_messages(500).messages().await.unwrap();
-            while let Some(message) = batch.next().await {
-                let message = message.unwrap();
-                let body: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
-                let id = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id")).unwrap();
-                kept.push((body["stage"].as_str().unwrap().to_owned(), id.to_string()));
-                left -= 1;
-            }
-        }
-        kept
+        let kept = kept_within(SOON, &self.client, "GATEWATCH_ALERTS").await.unwrap();
+        let stage_and_id = |message: &async_nats::Message| {
+            let body: serde_json::Value = serde_json::from_slice(&message.payload).unwrap();
+            let id = message.headers.as_ref().and_then(|headers| headers.get("Nats-Msg-Id")).unwrap();
+            (body["stage"].as_str().unwrap().to_owned(), id.to_string())
+        };
+        kept.iter().map(stage_and_id).collect()
     }
 }
