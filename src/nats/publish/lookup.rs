@@ -24,6 +24,8 @@ const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
 const SUBJECTS: usize = 8;
 /// How long it may take in all; then it is tried again later.
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
+/// Copies of a stream tell of themselves once a second.
+const LATELY: Duration = Duration::from_secs(3);
 /// The stream has no such subject.
 const NO_SUCH_SUBJECT: ErrorCode = ErrorCode(10093);
 
@@ -84,18 +86,55 @@ async fn look(
     }
     let doubted = wanted.iter().filter(|(ticket, _)| !held.contains(ticket));
     let doubted: BTreeSet<&str> = doubted.map(|(_, message)| message.subject.as_str()).collect();
+    if !doubted.is_empty() && !has_quorum(context, stream).await? {
+        return Err(unsure("the stream has no quorum: what its leader was sent may still be stored"));
+    }
     for subject in doubted {
         // What was read may have come from a copy that lags behind; only the leader knows of everything.
         let last = last(context, stream, subject).await?;
         let unread =
             |last: &Last| last.time >= from && read.get(subject).is_none_or(|sequence| *sequence < last.seq);
         if last.as_ref().is_some_and(unread) {
-            return Err(ScanError::JetStream(JetStreamError::NoLeader {
-                description: "a copy of the stream lags behind".to_owned(),
-            }));
+            return Err(unsure("a copy of the stream lags behind"));
         }
     }
     Ok(held)
+}
+
+fn unsure(why: &str) -> ScanError {
+    ScanError::JetStream(JetStreamError::NoLeader { description: why.to_owned() })
+}
+
+/// Whether most copies of the stream have been heard of lately by its leader. A leader that has lost them goes on answering questions, and
+/// has messages in its log that are stored, or not, once they are back.
+async fn has_quorum(context: &Context, stream: &str) -> Result<bool, ScanError> {
+    #[derive(Debug, Deserialize)]
+    struct Info {
+        config: Config,
+        cluster: Option<Cluster>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Config {
+        num_replicas: usize,
+    }
+    #[derive(Debug, Default, Deserialize)]
+    struct Cluster {
+        #[serde(default)]
+        replicas: Vec<Copy>,
+    }
+    #[derive(Debug, Deserialize)]
+    struct Copy {
+        current: bool,
+        #[serde(default)]
+        offline: bool,
+        /// Nanoseconds since it was heard of.
+        #[serde(default)]
+        active: u64,
+    }
+    let info: Info = jetstream::ask(context, format!("STREAM.INFO.{stream}"), &json!({})).await?;
+    let lately = |copy: &&Copy| copy.current && !copy.offline && Duration::from_nanos(copy.active) <= LATELY;
+    let there = 1 + info.cluster.unwrap_or_default().replicas.iter().filter(lately).count();
+    Ok(there * 2 > info.config.num_replicas)
 }
 
 /// The latest message under a subject.
