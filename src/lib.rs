@@ -67,7 +67,7 @@
 //! - What people want (links that must or must not exist, silences, things to forget): `engine/intent`, stored as [`wire::wish`] says.
 //! - Through which connections alerts go: `nats/voices`; who is heard where is `reach`, the choice `cover`, the repeats `ledger`.
 //! - How much is kept of what is claimed, and for how long: `engine/world/room`, `engine/aging`. A new decoder: a target in `tests/fuzz`.
-//! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth).
+//! - A new sink: `nats`, fed from `daemon/dispatch` (happenings) or from the snapshot (current truth). A new task: `daemon/start`.
 //! - A new subject to publish on or listen to: `wire/permission` and the README, or the lab's servers refuse it.
 //! - A new setting: `config/settings` and `config/read`, and `examples/gatewatch.toml`. A new verb: a file in `cli`.
 //! - A bug: first a story in `tests/scenarios` that tells it wrong.
