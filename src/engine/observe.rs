@@ -118,15 +118,18 @@ impl Turn<'_> {
         }
     }
 
-    /// A server that said it had stopped has answered a question that was asked later: a server that stops does not. Somebody spoke in
-    /// its name.
+    /// A server that counts as stopped has answered a question that was asked later: a server that stops does not. If it was said to have
+    /// stopped, somebody spoke in its name; if it was silent while it left, it leaves still.
     fn was_not_its_end(&mut self, ix: ServerIx, vantage: ClusterIx) {
-        self.world.refused.false_ends += 1;
-        self.world.servers[ix].disproved = true;
+        let said = std::mem::take(&mut self.world.servers[ix].said_end);
+        if said {
+            self.world.refused.false_ends += 1;
+            self.world.servers[ix].disproved = true;
+        }
         let (server, vantage) =
             (self.world.servers[ix].key.clone(), self.world.clusters[vantage].name.clone());
         let evidence = vec![self.evidence(Says::Heard { server, vantage })];
-        self.set_server(ix, ServerState::Live, evidence);
+        self.set_server(ix, if said { ServerState::Live } else { ServerState::Leaving }, evidence);
     }
 
     /// A fresh beat was heard across a gateway.
@@ -401,6 +404,7 @@ impl Turn<'_> {
             self.world.refused.false_ends += u64::from(self.world.servers[ix].disproved);
             return;
         }
+        self.world.servers[ix].said_end = true;
         let says = Says::Shutdown { server: self.world.servers[ix].key.clone() };
         let evidence = vec![self.evidence(says)];
         self.set_server(ix, ServerState::Stopped, evidence);

@@ -170,6 +170,7 @@ impl World {
             former: VecDeque::new(),
             answered: None,
             unproven: false,
+            said_end: false,
             disproved: false,
         };
         Seen::New(self.place_server(server))
@@ -194,6 +195,7 @@ impl World {
         server.chased = None;
         server.answered = None;
         server.unproven = false;
+        server.said_end = false;
         server.disproved = false;
         for path in &mut server.paths {
             path.last = None;

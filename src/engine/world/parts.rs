@@ -165,6 +165,8 @@ pub(in crate::engine) struct Server {
     /// It was asked for beats for long and has never answered in this life, though others of its cluster do: who speaks in its name
     /// need not be a server.
     pub(in crate::engine) unproven: bool,
+    /// A message said that it has stopped; otherwise it is merely silent since it announced that it leaves.
+    pub(in crate::engine) said_end: bool,
     /// It went on answering after a message that said it had stopped: the next such message proves nothing.
     pub(in crate::engine) disproved: bool,
 }
