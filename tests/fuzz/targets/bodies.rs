@@ -30,7 +30,8 @@ fn settles<T>(data: &[u8], read: impl Fn(&[u8]) -> Result<T, ReadError>, write: 
         Ok(first) => {
             let written = write(&first);
             let again = read(&written).unwrap();
-            assert_eq!(String::from_utf8(write(&again)).unwrap(), String::from_utf8(written).unwrap());
+            let twice = write(&again);
+            assert!(twice == written, "{}\n{}", twice.escape_ascii(), written.escape_ascii());
         }
         Err(error) => drop(error.to_string()),
     }
