@@ -8,10 +8,10 @@
 //!
 //! A **voice** is a connection of the alert account: the one at home, and one into each other cluster, at the addresses at which vantages
 //! connect and with the login of `[alerts]`. A gateway is one hop, so a message has to be published where it is heard by all; through
-//! which voices that is, [`cover`] decides from who is heard where ([`reach`]). While nothing is cut, home speaks alone.
+//! which voices that is, `cover` decides from who is heard where (`reach`). While nothing is cut, home speaks alone.
 //!
 //! One copy is the one to be stored, the others are refused by every stream. What was told in the moment of a cut, before it was known,
-//! is told once more to those who may have missed it ([`ledger`]).
+//! is told once more to those who may have missed it (`ledger`).
 //!
 //! What is promised to a subscriber: each message once, a second copy with the same `Nats-Msg-Id` around the moments at which a cut begins
 //! and heals. A cluster that can be reached by no gateway and into which no voice can be had hears nothing.
