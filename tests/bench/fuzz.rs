@@ -3,7 +3,7 @@
 //! ```text
 //! cargo bench --bench fuzz                     1 minute for each target
 //! cargo bench --bench fuzz -- engine 10        10 minutes for one target
-//! cargo bench --bench fuzz -- all 10 --keep    afterwards the corpus that was found is merged into tests/fuzz/corpus, small inputs only
+//! cargo bench --bench fuzz -- all 10 --keep    afterwards what was found is merged into tests/fuzz/corpus: some small inputs
 //! ```
 //!
 //! Builds `tests/fuzz/guided` with the compiler's coverage counters, which stable compilers have too; needs a C++ compiler. Ends with exit
@@ -39,6 +39,8 @@ const COVERAGE: &str = "-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-l
 /// Largest input that is made, and the largest that is kept in the repository.
 const MAX_INPUT: u32 = 16_384;
 const MAX_KEPT: u64 = 2_048;
+/// How many inputs of each target are kept, besides findings.
+const MOST_KEPT: usize = 48;
 /// Most memory that one run may take, in MiB, and most time for one input, in seconds.
 const MEMORY: u32 = 1_024;
 const TIME: u32 = 10;
@@ -130,4 +132,17 @@ fn merge(root: &Path, program: &Path, target: &str) {
         .stderr(Stdio::null())
         .status()
         .unwrap();
+    thin_out(&kept);
+}
+
+/// Leaves a sample of what was found by chance, the same each time: its names are hashes. What has a name of its own stays.
+fn thin_out(kept: &Path) {
+    let files = fs::read_dir(kept).unwrap().map(|entry| entry.unwrap().path());
+    let is_hash = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.len() == 40 && name.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    let mut found: Vec<PathBuf> = files.filter(is_hash).collect();
+    found.sort();
+    found.iter().skip(MOST_KEPT).for_each(|path| fs::remove_file(path).unwrap());
 }
