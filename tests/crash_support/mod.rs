@@ -298,7 +298,7 @@ impl Rig {
         };
         // What goes wrong is told by the complaints below.
         self.until_stored(done).await;
-        sleep(Duration::from_secs(3)).await;
+        self.until_quiet().await;
         let mut program = self.program.take().unwrap();
         let id = Pid::from_raw(i32::try_from(program.0.id()).unwrap()).unwrap();
         kill_process(id, Signal::TERM).unwrap();
@@ -343,6 +343,20 @@ impl Rig {
             }
         };
         let _ = timeout(DONE_WITHIN, met).await;
+    }
+
+    /// Waits until no more events come to be stored: after an outage there may be many.
+    async fn until_quiet(&self) {
+        let quiet = async {
+            let (mut stored, mut same) = (0, 0);
+            while same < 3 {
+                sleep(Duration::from_secs(2)).await;
+                let now = self.ids("GATEWATCH_EVENTS").await.map_or(0, |ids| ids.len());
+                same = if now > 0 && now == stored { same + 1 } else { 0 };
+                stored = now;
+            }
+        };
+        let _ = timeout(DONE_WITHIN, quiet).await;
     }
 
     async fn alerts(&self) -> Option<Vec<Told>> {

@@ -14,7 +14,7 @@ pub const MAX_LISTED: usize = 4096;
 
 /// Most names of a kind that are kept. Beyond it the table starts anew: names that are in use stay valid, they are only
 /// allocated once more when next heard.
-const MAX_KEPT: usize = 16_384;
+const MAX_KEPT: usize = 4_096;
 
 /// Why a name cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
