@@ -84,8 +84,9 @@ fn a_kept_demonstration_can_be_broken_looked_at_and_healed_from_another_terminal
     let export = gatewatch(&["incidents", "export"]);
     assert_eq!(export.out.lines().count(), 1, "{}", export.out);
 
-    let mut daemon =
-        place.command(&["run", "--config", &file, "--color", "never", "--set", "instance.name=second"]);
+    let outbox = format!("outbox.directory={}", runtime.path().join("second").display());
+    let mut daemon = place.command(&["run", "--config", &file, "--color", "never"]);
+    daemon.args(["--set", "instance.name=second", "--set", &outbox]);
     let mut daemon = daemon.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let log = BufReader::new(daemon.stderr.take().unwrap()).lines();
     // One of them tells, that of the demonstration: the other one watches.
