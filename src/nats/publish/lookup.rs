@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Notify;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 /// How far the server's clock, which streams go by, may be ahead of ours or behind.
 const CLOCKS_DIFFER: TimeDelta = TimeDelta::hours(1);
@@ -26,6 +26,8 @@ const SUBJECTS: usize = 8;
 const LOOK_WITHIN: Duration = Duration::from_secs(20);
 /// Copies of a stream tell of themselves once a second.
 const LATELY: Duration = Duration::from_secs(3);
+/// How long after its copies are back a leader has stored what it was sent before, or dropped it.
+const SETTLES_WITHIN: Duration = Duration::from_secs(2);
 /// The stream has no such subject.
 const NO_SUCH_SUBJECT: ErrorCode = ErrorCode(10093);
 
@@ -51,6 +53,32 @@ pub(super) async fn held(
 }
 
 async fn look(
+    context: &Context,
+    stream: &str,
+    wanted: &[(Ticket, Arc<Message>)],
+) -> Result<BTreeSet<Ticket>, ScanError> {
+    let found = read(context, stream, wanted).await?;
+    if wanted.iter().all(|(ticket, _)| found.contains(ticket)) {
+        return Ok(found);
+    }
+    // What a leader was sent before it lost the other copies is stored, or not, soon after they are back.
+    let lone = "the stream has no quorum: what its leader was sent may still be stored";
+    let before = copies(context, stream).await?;
+    if before.wanted == 1 {
+        return Ok(found);
+    }
+    if !before.are_enough() {
+        return Err(unsure(lone));
+    }
+    sleep(SETTLES_WITHIN).await;
+    let after = copies(context, stream).await?;
+    if !after.are_enough() || after.leader != before.leader {
+        return Err(unsure(lone));
+    }
+    read(context, stream, wanted).await
+}
+
+async fn read(
     context: &Context,
     stream: &str,
     wanted: &[(Ticket, Arc<Message>)],
@@ -86,9 +114,6 @@ async fn look(
     }
     let doubted = wanted.iter().filter(|(ticket, _)| !held.contains(ticket));
     let doubted: BTreeSet<&str> = doubted.map(|(_, message)| message.subject.as_str()).collect();
-    if !doubted.is_empty() && !has_quorum(context, stream).await? {
-        return Err(unsure("the stream has no quorum: what its leader was sent may still be stored"));
-    }
     for subject in doubted {
         // What was read may have come from a copy that lags behind; only the leader knows of everything.
         let last = last(context, stream, subject).await?;
@@ -105,9 +130,22 @@ fn unsure(why: &str) -> ScanError {
     ScanError::JetStream(JetStreamError::NoLeader { description: why.to_owned() })
 }
 
-/// Whether most copies of the stream have been heard of lately by its leader. A leader that has lost them goes on answering questions, and
-/// has messages in its log that are stored, or not, once they are back.
-async fn has_quorum(context: &Context, stream: &str) -> Result<bool, ScanError> {
+/// The copies of a stream, as its leader tells. One that has lost the others goes on answering questions.
+#[derive(Debug)]
+struct Copies {
+    leader: Option<String>,
+    /// Those heard of lately, the leader among them.
+    there: usize,
+    wanted: usize,
+}
+
+impl Copies {
+    fn are_enough(&self) -> bool {
+        self.there * 2 > self.wanted
+    }
+}
+
+async fn copies(context: &Context, stream: &str) -> Result<Copies, ScanError> {
     #[derive(Debug, Deserialize)]
     struct Info {
         config: Config,
@@ -119,11 +157,12 @@ async fn has_quorum(context: &Context, stream: &str) -> Result<bool, ScanError> 
     }
     #[derive(Debug, Default, Deserialize)]
     struct Cluster {
+        leader: Option<String>,
         #[serde(default)]
-        replicas: Vec<Copy>,
+        replicas: Vec<Other>,
     }
     #[derive(Debug, Deserialize)]
-    struct Copy {
+    struct Other {
         current: bool,
         #[serde(default)]
         offline: bool,
@@ -132,9 +171,11 @@ async fn has_quorum(context: &Context, stream: &str) -> Result<bool, ScanError> 
         active: u64,
     }
     let info: Info = jetstream::ask(context, format!("STREAM.INFO.{stream}"), &json!({})).await?;
-    let lately = |copy: &&Copy| copy.current && !copy.offline && Duration::from_nanos(copy.active) <= LATELY;
-    let there = 1 + info.cluster.unwrap_or_default().replicas.iter().filter(lately).count();
-    Ok(there * 2 > info.config.num_replicas)
+    let cluster = info.cluster.unwrap_or_default();
+    let lately =
+        |other: &&Other| other.current && !other.offline && Duration::from_nanos(other.active) <= LATELY;
+    let there = 1 + cluster.replicas.iter().filter(lately).count();
+    Ok(Copies { leader: cluster.leader, there, wanted: info.config.num_replicas })
 }
 
 /// The latest message under a subject.
