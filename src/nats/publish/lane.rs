@@ -34,7 +34,7 @@ pub(super) const WINDOW: usize = 1024;
 pub(super) const HOLD: Duration = Duration::from_millis(250);
 /// How long a message that a former life left waits, perhaps unheard, for the stream to tell whether it has it. If it was heard, telling
 /// it again would page for nothing.
-const HOLD_LEFT: Duration = Duration::from_secs(2);
+const HOLD_LEFT: Duration = Duration::from_secs(4);
 
 /// Names one message of a lane.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
